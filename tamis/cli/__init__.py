@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: reads argv, prints, exits; nothing else does."""

@@ -1,1 +1,1 @@
-"""curate"""
+"""From a crawl to a corpus: readers, extraction, rules, deduplication."""

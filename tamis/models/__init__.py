@@ -1,1 +1,1 @@
-"""models"""
+"""Models: fetching them, and the backends that run them."""

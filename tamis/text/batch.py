@@ -15,8 +15,9 @@ from tamis.errors import DataError
 class TextBatch:
     """A batch of texts, one per row, as UTF-8 bytes and bounds.
 
-    ``data`` is the Arrow value buffer itself (uint8, never copied, read-only); text ``i`` is ``data[starts[i]:ends[i]]``. A null
-    has equal bounds and ``valid[i]`` false: null is not "". Slices, ``large_string`` and dictionaries are understood.
+    ``data`` is the Arrow value buffer itself (uint8, never copied, read-only); text ``i`` is
+    ``data[starts[i]:ends[i]]``. A null has equal bounds and ``valid[i]`` false: null is not "". Slices,
+    ``large_string`` and dictionaries are understood.
     ``columns`` holds the other columns of the rows, for rules that look at them.
     """
 
