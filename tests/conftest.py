@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Compiled kernels make the first example of a test slow, and no test here is a timed one.
+settings.register_profile("tamis", deadline=None)
+settings.load_profile("tamis")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("TAMIS_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -1,0 +1,193 @@
+"""Bytes of input files: local or remote, stored or compressed, always in pieces of bounded size."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final
+
+from tamis.errors import InputError
+
+PIECE: Final = 1 << 20
+"""Bytes read at a time."""
+HEAD: Final = 1 << 16
+"""Bytes of a file that sniffing looks at."""
+GZIP: Final = b"\x1f\x8b\x08"
+MAGIC: Final = {
+    "gzip": b"\x1f\x8b",
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "lz4": b"\x04\x22\x4d\x18",
+    "bz2": b"BZh",
+    "xz": b"\xfd7zXZ\x00",
+}
+
+
+class Damaged(Exception):
+    """Compressed data stopped making sense; what could be unpacked before has been given out."""
+
+
+class Stored:
+    """A file as stored: reads at any offset; ``size`` is its length in bytes.
+
+    Raises InputError where the file cannot be opened or read (never OSError, which decompressors use for damage).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._file = _open(path)
+            self.size: int = self._file.seek(0, io.SEEK_END)
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(f"{path}: cannot be opened: {error}") from None
+
+    def at(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``; fewer only at the end of the file."""
+        try:
+            self._file.seek(offset)
+            data: bytes = self._file.read(length)
+            while len(data) < min(length, self.size - offset):
+                more = self._file.read(length - len(data))
+                if not more:
+                    break
+                data += more
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path}: cannot be read at byte {offset}: {error}") from None
+        return data
+
+    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of ``[start, end)`` in pieces."""
+        end = self.size if end is None else end
+        while start < end:
+            data = self.at(start, min(PIECE, end - start))
+            if not data:
+                return
+            yield data
+            start += len(data)
+
+    def __enter__(self) -> Stored:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+def is_remote(path: str) -> bool:
+    """Tell an fsspec URL (``s3://…``) from a local path."""
+    return "://" in path
+
+
+def _open(path: str) -> Any:
+    if is_remote(path):
+        import fsspec
+
+        return fsspec.open(path, "rb").open()
+    return open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 — Stored closes it
+
+
+class _Source(io.RawIOBase):
+    """What FastWARC's readers take: a file object over an iterator of pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        size = len(self._rest) if size is None or size < 0 else size
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+def compression(head: bytes) -> str | None:
+    """Return the compression a file's first bytes show (a key of ``MAGIC``), or None."""
+    return next((name for name, magic in MAGIC.items() if head.startswith(magic)), None)
+
+
+def unpacked(pieces: Iterator[bytes], how: str | None) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a stored stream; raises Damaged after the last byte that could be saved."""
+    if how is None:
+        return pieces
+    if how in ("zstd", "lz4"):
+        return _frames(pieces, how)
+    return _members(pieces, how)
+
+
+def _decompressor(how: str) -> Any:
+    if how == "gzip":
+        return zlib.decompressobj(31)
+    return bz2.BZ2Decompressor() if how == "bz2" else lzma.LZMADecompressor()
+
+
+def _members(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
+    """Unpack members one after another, each piece in steps so that damage costs little of what came before it."""
+    inflate, fresh = _decompressor(how), True
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if fresh and not (rest := rest.lstrip(b"\0")):
+                break  # padding after the last member
+            try:
+                out = inflate.decompress(rest[:4096])
+            except (zlib.error, OSError, lzma.LZMAError) as error:
+                raise Damaged(str(error)) from None
+            rest = inflate.unused_data + rest[4096:] if inflate.eof else rest[4096:]
+            fresh = inflate.eof
+            if fresh:
+                inflate = _decompressor(how)
+            if out:
+                yield out
+    if not fresh:
+        raise Damaged("the compressed data ends too early")
+
+
+def _frames(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
+    from fastwarc import stream_io
+
+    reader = {"zstd": stream_io.ZstdReader, "lz4": stream_io.Lz4Reader}[how](_Source(pieces))
+    while True:
+        try:
+            data = reader.read(HEAD)
+        except OSError as error:
+            raise Damaged(str(error)) from None
+        if not data:
+            return
+        yield data
+
+
+@lru_cache(maxsize=4)
+def plain_head(head: bytes) -> bytes:
+    """Return the first unpacked bytes (up to 64 KiB) of a file whose first stored bytes these are."""
+    how = compression(head)
+    if how is None:
+        return head
+    found = b""
+    try:
+        for piece in unpacked(iter((head,)), how):
+            found += piece
+            if len(found) >= HEAD:
+                break
+    except Damaged:
+        pass  # the head ends inside a member: that is no damage
+    return found[:HEAD]
+
+
+def whole(stored: Stored, limit: int) -> tuple[bytes, str | None] | None:
+    """Return a file unpacked and what damaged it, if anything; None if it is larger than ``limit`` bytes."""
+    found = bytearray()
+    try:
+        for piece in unpacked(stored.pieces(), compression(stored.at(0, 8))):
+            found += piece
+            if len(found) > limit:
+                return None
+    except Damaged as damage:
+        return bytes(found), str(damage)
+    return bytes(found), None
