@@ -42,7 +42,7 @@ class CurateRecipe:
 def stage_class(kind: str, by: str | None = None) -> type[Stage]:
     """Return the class of a stage; ``by`` chooses among those of ``dedup``. Raises RecipeError."""
     if kind == "dedup":
-        if by not in DEDUP:
+        if by is None or by not in DEDUP:
             raise RecipeError(unknown("value of dedup: by", str(by), DEDUP))
         target = DEDUP[by]
     elif kind in STAGES:

@@ -1,0 +1,106 @@
+"""``tamis curate explain`` and ``tamis curate report``: look into a corpus folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tamis.cli.options import quiet_options
+from tamis.cli.root import SETTINGS
+
+_form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or programs.",
+)
+
+
+@click.command(context_settings=SETTINGS)
+@click.argument("folder", metavar="DIR")
+@click.argument("document", metavar="ID")
+@_form
+@quiet_options
+def explain(folder: str, document: str, form: str, **_: Any) -> int:
+    """Tell where one document went and why.
+
+    ID: an id, the first characters of one, a URL, or a source as in the source column. Exit code 1 if DIR knows no
+    such document.
+
+    Example: tamis curate explain corpus https://example.com/page
+    """
+    import orjson
+
+    from tamis.run.corpus import open_corpus
+    from tamis.run.explain import find
+
+    found = find(open_corpus(folder), document)
+    if form == "json":
+        sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        for entry in found:
+            sys.stdout.write(_told(entry))
+    if not found:
+        sys.stderr.write(f"{folder} knows no document {document!r} (an id, its beginning, a URL or a source)\n")
+        return 1
+    return 0
+
+
+def _told(entry: dict[str, Any]) -> str:
+    """Return one document's way for people."""
+    lines = [f"{entry['id']}  {entry['url'] or ''}".rstrip(), f"  from     {entry['source']}"]
+    if entry["outcome"] == "kept":
+        lines.append(f"  kept     in {entry['file']}")
+    else:
+        lines.append(f"  {entry['outcome']:<8} at {entry['stage']}: {entry['reason']}")
+        if entry["rule"]:
+            bound = "" if entry["threshold"] is None else f", threshold {entry['threshold']:g}"
+            value = "" if entry["value"] is None else f": {entry['value']:g}{bound}"
+            lines.append(f"  rule     {entry['rule']}{value}")
+        elif entry["value"] is not None:
+            lines.append(f"  value    {entry['value']:g}, threshold {entry['threshold']:g}")
+        if entry["detail"]:
+            lines.append(f"  detail   {entry['detail']}")
+    if entry["text"]:
+        lines.append(f"  text     {entry['text'][:200]!r}")
+    return "\n".join(lines) + "\n"
+
+
+@click.command(context_settings=SETTINGS)
+@click.argument("folder", metavar="DIR")
+@_form
+@click.option("--html", metavar="FILE", default=None, help="Write a self-contained page with pictures.")
+@quiet_options
+def report(folder: str, form: str, html: str | None, verbose: bool, **_: Any) -> int:
+    """Show what went in, what stayed and what left for which reason.
+
+    Example: tamis curate report corpus --html report.html
+    """
+    import orjson
+
+    from tamis.cli.show import summary
+    from tamis.errors import InputError
+    from tamis.run.corpus import open_corpus
+
+    open_corpus(folder)
+    path = Path(folder) / "report.json"
+    try:
+        text = path.read_bytes()
+        data = orjson.loads(text)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    if html:
+        from tamis.run.page import render
+        from tamis.storage import write_text
+
+        write_text(html, render(data, Path(folder).name))
+    if form == "json":
+        sys.stdout.buffer.write(text)
+    else:
+        summary(data, click.echo, verbose=verbose)
+    return 0

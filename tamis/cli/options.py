@@ -1,0 +1,57 @@
+"""Options shared by the commands that write a corpus folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
+
+
+def quiet_options(command: F) -> F:
+    """Add -v, -q and --debug."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")(command)
+    command = click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")(command)
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
+
+
+def corpus_options(command: F) -> F:
+    """Add what every command that writes a corpus folder takes."""
+    command = quiet_options(command)
+    command = click.option("--fresh", is_flag=True, help="Do finished shards again.")(command)
+    command = click.option(
+        "--max-source-loss",
+        type=click.FloatRange(0, 1),
+        default=0.99,
+        show_default=True,
+        help="Raise an alarm when an input file loses a larger share of its documents than this.",
+    )(command)
+    command = click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="parquet",
+        show_default=True,
+        help="Format of the parts.",
+    )(command)
+    command = click.option(
+        "--workers", type=click.IntRange(min=1), default=None, show_default="all cores", help="Worker processes."
+    )(command)
+    return click.option(
+        "-o", "--output", required=True, metavar="DIR", help="Corpus folder to write (path, URL, or - for JSON lines)."
+    )(command)
+
+
+def notes_wanted(quiet: bool) -> Callable[[str], None]:
+    """Return a function that writes notes to stderr, or nothing if quiet."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            sys.stderr.write(line + "\n")
+
+    return say
