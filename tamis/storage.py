@@ -92,7 +92,8 @@ def fresh_file(path: str | Path) -> Iterator[Path]:
             yield draft
             draft.replace(final)
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -156,7 +157,7 @@ class TableWriter:
     def _flush(self) -> None:
         """Write what is held as one row group."""
         if self._held and self._parquet is not None:
-            rows = pa.concat_tables(self._held)
+            rows = pa.concat_tables(self._held).combine_chunks()  # page bounds must not show how rows arrived
             self._parquet.write_table(rows, row_group_size=max(rows.num_rows, 1))
         self._held, self._held_bytes = [], 0
 

@@ -1,0 +1,179 @@
+"""The local engine and the ledger: resume, retries, errors, and what dies with what."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tamis.errors import BugError, InputError, MissingModel, OutputError, WorkerError
+from tamis.run.ledger import Ledger, locked, task_key
+from tamis.run.local import LocalEngine
+from tamis.stage import Task
+
+
+def write(value: int, out: Path) -> dict[str, Any]:
+    (out / "value").write_text(str(value))
+    return {"value": value, "pid": os.getpid()}
+
+
+def count_calls(log: str, value: int, out: Path) -> dict[str, Any]:
+    with Path(log).open("a") as handle:
+        handle.write(f"{value}\n")
+    return write(value, out)
+
+
+def die_at_first(marker: str, out: Path) -> dict[str, Any]:
+    if not Path(marker).exists():
+        Path(marker).write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write(1, out)
+
+
+def die(out: Path) -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return {}
+
+
+def wrong(out: Path) -> dict[str, Any]:
+    raise InputError("a clear message")
+
+
+def no_model(out: Path) -> dict[str, Any]:
+    raise MissingModel("lid.176")
+
+
+def bug(out: Path) -> dict[str, Any]:
+    return {"x": 1 / 0}
+
+
+def full(out: Path) -> dict[str, Any]:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    made = Ledger(tmp_path)
+    made.open()
+    return made
+
+
+def run(ledger: Ledger, tasks: list[Task], workers: int = 2) -> list[Any]:
+    engine = LocalEngine(ledger, workers)
+    try:
+        return engine.run(tasks)
+    finally:
+        engine.close()
+
+
+def tasks_of(number: int, log: Path) -> list[Task]:
+    return [Task(task_key("t", i), "t", count_calls, (str(log), i)) for i in range(number)]
+
+
+def test_results_come_in_the_order_of_tasks_and_only_once(ledger: Ledger, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    tasks = tasks_of(7, log)
+    done = run(ledger, tasks, workers=3)
+    assert [d.result["value"] for d in done] == list(range(7))
+    assert [(d.folder / "value").read_text() for d in done] == [str(i) for i in range(7)]
+    assert len({d.result["pid"] for d in done}) > 1, "more than one process took part"
+    again = run(ledger, [*tasks, *tasks_of(9, log)[7:]])
+    assert [d.result["value"] for d in again] == list(range(9))
+    assert sorted(log.read_text().split()) == [str(i) for i in range(9)], "nothing finished was done again"
+
+
+def test_a_folder_that_lost_a_file_is_done_again(ledger: Ledger, tmp_path: Path) -> None:
+    tasks = tasks_of(1, tmp_path / "log")
+    (done,) = run(ledger, tasks)
+    (done.folder / "value").write_text("tampered")
+    (again,) = run(ledger, tasks)
+    assert (again.folder / "value").read_text() == "0"
+
+
+def test_a_killed_worker_costs_one_retry(ledger: Ledger, tmp_path: Path) -> None:
+    tasks = [Task(task_key("die"), "d", die_at_first, (str(tmp_path / "marker"),)), *tasks_of(3, tmp_path / "log")]
+    assert [d.result["value"] for d in run(ledger, tasks)] == [1, 0, 1, 2]
+
+
+def test_a_task_that_always_kills_its_worker_is_named(ledger: Ledger) -> None:
+    with pytest.raises(WorkerError, match=r"5-shard: its worker process died 3 times \(SIGSEGV\)"):
+        run(ledger, [Task(task_key("die"), "5-shard", die, ())])
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (wrong, InputError, "^a clear message$"),
+        (no_model, MissingModel, "tamis models fetch lid.176"),
+        (bug, BugError, r"t: ZeroDivisionError: division by zero \(this is a bug in tamis"),
+        (full, OutputError, "no space left on the device"),
+    ],
+)
+def test_errors_of_tasks_arrive_as_they_are(ledger: Ledger, call: Any, kind: type, message: str) -> None:
+    with pytest.raises(kind, match=message):
+        run(ledger, [Task(task_key("e"), "t", call, ())])
+    assert list(ledger.tasks.iterdir()) == [], "a failed task is not finished"
+
+
+def test_finished_tasks_survive_the_error_of_another(ledger: Ledger, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(InputError):
+        run(ledger, [*tasks_of(2, log), Task(task_key("e"), "t", wrong, ())], workers=1)
+    run(ledger, tasks_of(2, log))
+    assert sorted(log.read_text().split()) == ["0", "1"]
+
+
+def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(OutputError, match="is in use by another run"), locked(tmp_path):
+        pass
+    with locked(tmp_path):  # free again
+        pass
+
+
+def test_sweep_forgets_what_is_not_used(ledger: Ledger, tmp_path: Path) -> None:
+    tasks = tasks_of(3, tmp_path / "log")
+    run(ledger, tasks)
+    ledger.sweep({tasks[1].key})
+    assert [ledger.find(task.key) is not None for task in tasks] == [False, True, False]
+    assert not ledger.drafts.exists()
+
+
+def test_keys_depend_on_every_part() -> None:
+    keys = {task_key("a", 1), task_key("a", 2), task_key("b", 1), task_key("a", 1, 1)}
+    assert len(keys) == 4
+    assert task_key({"x": 1, "y": 2}) == task_key({"y": 2, "x": 1})
+
+
+def test_workers_die_with_the_run(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+from tamis.run.ledger import Ledger
+from tamis.run.local import LocalEngine
+from tamis.stage import Task
+from tests.run import sleeper
+if __name__ == "__main__":
+    ledger = Ledger(Path({str(tmp_path)!r})); ledger.open()
+    LocalEngine(ledger, 1).run([Task("k", "sleep", sleeper.sleep, ({str(tmp_path / "pid")!r},))])
+"""
+    path = tmp_path / "main.py"
+    path.write_text(script)
+    root = Path(__file__).resolve().parents[2]
+    parent = subprocess.Popen([sys.executable, str(path)], env={**os.environ, "PYTHONPATH": str(root)})
+    pid_file = tmp_path / "pid"
+    deadline = time.monotonic() + 30
+    while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker = int(pid_file.read_text())
+    parent.kill()
+    parent.wait()
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        if "Z" in Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0]:
+            break  # dead, not yet reaped by init
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{worker}").exists(), "the worker outlived its run"
