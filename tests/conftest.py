@@ -1,6 +1,7 @@
 """Shared fixtures: where the real test data lies."""
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,3 +33,24 @@ def shared_data() -> Callable[[str], Path]:
 def fixtures() -> Path:
     """Return the folder of own-written fixtures."""
     return ROOT / "fixtures"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the Makefile say how many of the slow tests to run."""
+    parser.addoption("--slow", choices=["none", "sample", "all"], default="none", help="slow tests to run")
+    parser.addoption("--network", action="store_true", help="also run tests that need a package registry")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out slow tests, or all but about one in three of them: the same ones on every machine."""
+    wanted = config.getoption("--slow")
+    kept, left = [], []
+    for item in items:
+        slow = item.get_closest_marker("slow") is not None
+        sampled = zlib.crc32(item.nodeid.encode()) % 3 == 0
+        network = item.get_closest_marker("network") is not None and not config.getoption("--network")
+        out = network or (slow and (wanted == "none" or (wanted == "sample" and not sampled)))
+        (left if out else kept).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
