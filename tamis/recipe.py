@@ -131,7 +131,7 @@ def convert(given: Located, hint: Any, what: str) -> Any:
             return value
         raise RecipeError(f"{given.where}: {what}: {unknown('value', str(value), map(str, args))}")
     if origin is tuple:
-        if isinstance(value, str) and args[0] is str:  # one word where a list may stand
+        if isinstance(value, str) and args[0] in (str, Any):  # one word where a list may stand
             return (value,)
         if not isinstance(value, list):
             raise _mismatch(given, what, "a list")

@@ -58,7 +58,11 @@ def filter_(source: str, rules: tuple[str, ...], keep_signals: bool, **rest: Any
 
     Example: tamis curate filter corpus -o clean --rules 'language(languages=en+zh),gopher-quality,gopher-repetition'
     """
-    stage = _stage("filter", rules=",".join(rules), keep_signals=keep_signals)
+    from tamis.curate.rules.spec import split_rules
+    from tamis.recipe import Located
+
+    names = [Located(name, WHERE) for name in split_rules(",".join(rules))]
+    stage = _stage("filter", rules=names, keep_signals=keep_signals)
     stages = [stage]
     if any(rule.strip().startswith("language") for rule in rules) and not _has_language(source):
         stages.insert(0, _stage("language"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -15,12 +15,15 @@ from tamis.errors import RecipeError
 from tamis.recipe import unknown
 from tamis.run.counts import Counts
 from tamis.run.measure import MEASURE_FIELDS, MEASURES, measure
-from tamis.stage import NotPage, Page, Slice, SourceFile
+from tamis.stage import NotPage, Outcome, Page, Slice, SourceFile
 from tamis.storage import TableWriter
 
 BATCH_PAGES: Final = 64
 BATCH_BYTES: Final = 8 << 20
 """Pages of one exchange with the extraction process: enough to hide the pipe, little enough to hold."""
+
+GONE_ROWS: Final = 4096
+"""Records that are no documents are written this many at a time."""
 
 MAX_LISTED_FAILURES: Final = 20
 """Damaged records of one file that the report lists with their offsets; all are counted."""
@@ -53,40 +56,34 @@ class Ingest:
 
     def signature(self) -> dict[str, Any]:
         """Return what the rows depend on besides the input."""
-        return {**asdict(self), "extractor_version": extractor_version(self.extractor)}
+        from tamis.curate.extract import signature
 
-
-def extractor_version(name: str) -> str:
-    """Return the installed version of an extraction library."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "none"
+        return {**asdict(self), "extract": signature(self.extractor)}
 
 
 def ingest_slices(slices: Sequence[Slice], options: Ingest, out: Path) -> dict[str, Any]:
     """Read and extract the records of some slices into ``base.parquet`` and ``removed.parquet``; a task."""
     from tamis.curate.extract.isolate import Isolated
 
-    counts = Counts()
     files: dict[str, FileTally] = {part.file.name: FileTally(part.file.kind) for part in slices}
     with (
         Isolated(options.extractor, options.timeout, options.memory) as extractor,
         TableWriter(out / "base.parquet", BASE_SCHEMA, compression="lz4") as base,
         TableWriter(out / "removed.parquet", REMOVED_SCHEMA, compression="lz4") as removed,
     ):
+        kept, gone = Rows(base, SCHEMA.names), Rows(removed, REMOVED_SCHEMA.names)
         for records in _batches(_records(slices)):
-            rows, gone = _rows(records, extractor)
-            _count(counts, rows, gone)
-            for source in rows.column("source").to_pylist():
-                files[source.rsplit("#", 1)[0]].document()
-            for row in gone:
-                files[row["source"].rsplit("#", 1)[0]].removed(row)
-            base.write(rows)
-            removed.write(pa.Table.from_pylist(gone, schema=REMOVED_SCHEMA))
+            _sort_out(records, extractor, kept, gone, files)
+            kept.flush(1)
+            gone.flush(GONE_ROWS)
+        gone.flush(1)
+    counts = Counts()
+    counts.came = [base.rows + removed.rows, *kept.sizes]
+    counts.kept = [base.rows, *kept.sizes]
+    for tally in files.values():
+        tally.add_to(counts)
     plain = {name: tally.plain() for name, tally in files.items()}
+    counts.sources = {name: [tally.documents] * 2 for name, tally in files.items() if tally.documents}
     return {"rows": base.rows, "counts": counts.plain(), "files": plain}
 
 
@@ -103,88 +100,93 @@ def _records(slices: Sequence[Slice]) -> Iterator[Record]:
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """Group records by number and size."""
+    """Group records so that each group has enough pages to be worth an exchange, and few enough to hold."""
     held: list[Record] = []
-    size = 0
+    pages = size = 0
     for file, record in records:
         held.append((file, record))
         if isinstance(record, Page):
+            pages += 1
             size += len(record.html or record.text or b"")
-        if len(held) >= BATCH_PAGES or size >= BATCH_BYTES:
+        if pages >= BATCH_PAGES or size >= BATCH_BYTES or len(held) >= GONE_ROWS:
             yield held
-            held, size = [], 0
+            held, pages, size = [], 0, 0
     if held:
         yield held
 
 
-def _rows(records: Sequence[Record], extractor: Any) -> tuple[pa.Table, list[dict[str, Any]]]:
+class Rows:
+    """Rows on their way into a file; most records of an archive are no documents, so each must be cheap."""
+
+    def __init__(self, writer: TableWriter, names: Sequence[str]) -> None:
+        self._writer, self._names = writer, names
+        self._held: list[tuple[Any, ...]] = []
+        self.sizes = [0] * len(MEASURES)
+        """Bytes, characters and tokens written, where the file has these columns."""
+
+    def add(self, *values: Any) -> None:
+        """Add a row: one value per column, those left out at the end are null."""
+        self._held.append(values + (None,) * (len(self._names) - len(values)))
+
+    def flush(self, least: int) -> None:
+        """Write the rows if there are ``least`` or more."""
+        if len(self._held) < least:
+            return
+        schema = self._writer.schema
+        columns = dict(zip(self._names, zip(*self._held, strict=True), strict=True))
+        made = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}
+        if MEASURES[0] in schema.names:
+            made |= measure(made["text"])
+            for number, name in enumerate(MEASURES):
+                self.sizes[number] += int(made[name].sum().as_py())
+        self._writer.write(pa.table(made))
+        self._held = []
+
+
+def _sort_out(
+    records: Sequence[Record], extractor: Any, kept: Rows, gone: Rows, files: Mapping[str, FileTally]
+) -> None:
     """Turn records into rows of the base and rows that go at once, both in the order of the records."""
-    from tamis.curate.extract.isolate import ExtractFailure
+    from tamis.curate.extract import ExtractFailure
 
     html = [page for _, page in records if isinstance(page, Page) and page.html is not None]
     answers = iter(extractor.extract_many([(page.html, page.url, page.charset) for page in html]))
-    rows: list[dict[str, Any]] = []
-    gone: list[dict[str, Any]] = []
     for file, record in records:
-        row = _blank(record, file)
+        tally = files[file.name]
+        identity = document_id(file.content, file.copy, record.position)
+        source = f"{file.name}#{record.position}"
         if isinstance(record, NotPage):
-            gone.append(row | _why(record.outcome, record.reason, record.detail))
+            tally.removed(record.position, record.outcome, record.reason, record.detail)
+            blank = (identity, "", record.url, source, record.date, None, None, None)
+            gone.add(*blank, "ingest", record.outcome, record.reason, None, None, None, record.detail)
             continue
-        meta = dict(record.meta)
-        text = record.text
+        meta, text = dict(record.meta), record.text
+        why: tuple[Outcome, str, str | None] = ("dropped", "no_text", None)
         if record.html is not None:
             answer = next(answers)
             if isinstance(answer, ExtractFailure):
-                gone.append(row | _why("failed", answer.reason, answer.detail))
-                continue
-            text = answer.text
-            meta |= {key: value for key, value in (("title", answer.title), ("published", answer.date)) if value}
-        row["meta"] = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS).decode() if meta else None
-        if not text or text.isspace():
-            gone.append(row | _why("dropped", "no_text", None))
+                text, why = None, ("failed", answer.reason, answer.detail)
+            else:
+                text = answer.text
+                meta |= {key: value for key, value in (("title", answer.title), ("published", answer.date)) if value}
+        told = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS).decode() if meta else None
+        row = (identity, text or "", record.url, source, record.date, record.language, None, told)
+        if text and not text.isspace():
+            tally.document()
+            kept.add(*row)
         else:
-            rows.append(row | {"text": text})
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    for name, column in measure(table.column("text")).items():
-        table = table.append_column(name, column)
-    return table, gone
-
-
-def _blank(record: Page | NotPage, file: SourceFile) -> dict[str, Any]:
-    """Return the row of a record without its text."""
-    return {
-        "id": document_id(file.content, file.copy, record.position),
-        "text": "",
-        "url": record.url,
-        "source": f"{file.name}#{record.position}",
-        "date": record.date,
-        "language": record.language if isinstance(record, Page) else None,
-    }
-
-
-def _why(outcome: str, reason: str, detail: str | None) -> dict[str, Any]:
-    """Return the columns that say why a row left at once."""
-    return {"stage": "ingest", "outcome": outcome, "reason": reason, "detail": detail}
-
-
-def _count(counts: Counts, rows: pa.Table, gone: Sequence[dict[str, Any]]) -> None:
-    """Add a batch of records to the bill: what is no document has no size."""
-    sizes = [int(sum(rows.column(name).to_pylist())) for name in MEASURES]
-    for into in (counts.came, counts.kept):
-        for number, value in enumerate((rows.num_rows, *sizes)):
-            into[number] += value
-    counts.came[0] += len(gone)
-    for row in gone:
-        counts.gone[row["outcome"]].setdefault(row["reason"], [0, 0, 0, 0])[0] += 1
-    counts.add_sources(rows.column("source").to_pylist(), [True] * rows.num_rows)
+            tally.removed(record.position, *why)
+            outcome, reason, detail = why
+            gone.add(*row, "ingest", outcome, reason, None, None, None, detail)
 
 
 class FileTally:
-    """What one input file gave: records, documents, and the damage with its offsets."""
+    """What one input file gave: records, documents, what went and why, and the damage with its offsets."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.records = self.documents = self.failed = 0
+        self.records = self.documents = 0
+        self.gone: dict[tuple[Outcome, str], int] = {}
         self.failures: list[dict[str, Any]] = []
 
     def document(self) -> None:
@@ -192,14 +194,17 @@ class FileTally:
         self.records += 1
         self.documents += 1
 
-    def removed(self, row: dict[str, Any]) -> None:
+    def removed(self, position: int, outcome: Outcome, reason: str, detail: str | None) -> None:
         """Count a record that did not, and list damage."""
         self.records += 1
-        if row["outcome"] == "failed":
-            self.failed += 1
-            if len(self.failures) < MAX_LISTED_FAILURES:
-                offset = int(row["source"].rsplit("#", 1)[1])
-                self.failures.append({"offset": offset, "reason": row["reason"], "detail": row["detail"]})
+        self.gone[outcome, reason] = self.gone.get((outcome, reason), 0) + 1
+        if outcome == "failed" and len(self.failures) < MAX_LISTED_FAILURES:
+            self.failures.append({"offset": position, "reason": reason, "detail": detail})
+
+    def add_to(self, counts: Counts) -> None:
+        """Add what went to the bill: what is no document has no size."""
+        for (outcome, reason), number in self.gone.items():
+            counts.gone[outcome].setdefault(reason, [0, 0, 0, 0])[0] += number
 
     def plain(self) -> dict[str, Any]:
         """Return the tally as a JSON-able dict."""
@@ -207,6 +212,6 @@ class FileTally:
             "kind": self.kind,
             "records": self.records,
             "documents": self.documents,
-            "failed": self.failed,
+            "failed": sum(number for (outcome, _), number in self.gone.items() if outcome == "failed"),
             "failures": self.failures,
         }

@@ -11,6 +11,7 @@ from typing import Any
 from tamis import __version__
 from tamis.curate.ingest import ingest_slices
 from tamis.curate.plan import Plan, group_slices, input_entries
+from tamis.curate.recipe import DEDUP
 from tamis.document import FORMAT_VERSION
 from tamis.errors import OutputError, UsageError
 from tamis.run.corpus import load_part, signal_columns
@@ -96,7 +97,7 @@ def _run(run: _Run, folder: Path) -> dict[str, Any]:
     """Run all stages and publish."""
     (_load_corpus if run.plan.corpus else _ingest)(run)
     for number, stage in enumerate(run.plan.stages, 1 if run.plan.corpus else 2):
-        label = f"{number}-{stage.kind}"
+        label = f"{number}-{'dedup-' if stage.kind in DEDUP else ''}{stage.kind}"
         if hasattr(stage, "reduce"):
             _reduce(run, stage, label)
         else:

@@ -11,6 +11,9 @@ from typing import Any, Final
 from tamis.errors import TamisError
 from tamis.run.counts import UNITS, Counts, Size
 
+MIN_ALARM_DOCUMENTS: Final = 10
+"""A source of fewer documents may well lose them all without anything being wrong."""
+
 MAX_SOURCES: Final = 200
 """Sources listed by name; beyond that they are added up by folder."""
 
@@ -31,7 +34,7 @@ def build_report(
     """Return the report of a run; raise TamisError if rows are unaccounted for (that would be a bug).
 
     A source raises an alarm when it loses a larger share of its documents than ``max_source_loss`` (0 to 1) in the
-    stages after reading.
+    stages after reading; files of a few documents are judged together, by folder.
     """
     billed = [_stage(stage) for stage in stages]
     for earlier, later in itertools.pairwise(stages):
@@ -41,8 +44,8 @@ def build_report(
     sources = _sources(stages)
     alarms = [
         {"source": name, "in": came, "kept": kept, "loss": round(1 - kept / came, 6)}
-        for name, (came, kept) in sources.items()
-        if came and 1 - kept / came > max_source_loss
+        for name, (came, kept) in _worth_an_alarm(sources).items()
+        if 1 - kept / came > max_source_loss
     ]
     rolled = _roll_up(sources)
     return {
@@ -113,6 +116,16 @@ def _sources(stages: Sequence[StageCounts]) -> dict[str, tuple[int, int]]:
     first, last = judged[0].counts.sources, judged[-1].counts.sources
     names = sorted({*first, *last})
     return {name: (first.get(name, [0, 0])[0], last.get(name, [0, 0])[1]) for name in names}
+
+
+def _worth_an_alarm(sources: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return the sources large enough to judge, those too small added up by folder."""
+    grouped: dict[str, tuple[int, int]] = {}
+    for name, (came, kept) in sources.items():
+        group = name if came >= MIN_ALARM_DOCUMENTS else f"{PurePosixPath(name).parent}/"
+        old = grouped.get(group, (0, 0))
+        grouped[group] = (old[0] + came, old[1] + kept)
+    return {name: size for name, size in sorted(grouped.items()) if size[0] >= MIN_ALARM_DOCUMENTS}
 
 
 def _roll_up(sources: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

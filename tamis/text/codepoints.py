@@ -1,6 +1,6 @@
 """Code-point tables of the word view: which characters make words, what they fold to, what class they are of.
 
-Two levels: ``index[code >> 8]`` is the number of a block of 256 entries (a uint32 each); equal blocks are stored once.
+Two levels: ``block[code >> 8]`` is the number of a block of 256 entries (a uint32 each); equal blocks are stored once.
 An entry holds, from the low end: 21 bits to add to the code point for its lower case (first code point only; the
 context rules of ``str.lower``, final sigma and dotted I, are not reproduced), 4 bits of character class (a position in
 ``CLASSES``), bit 30 "part of a word", bit 31 "a token by itself". Made by ``scripts/make_word_tables.py``.
@@ -36,8 +36,8 @@ class Arrays(NamedTuple):
 
     ascii: NDArray[np.uint64]
     """Shape (128,): hash of each folded ASCII character, 0 where it is no part of a word."""
-    index: NDArray[np.uint16]
-    """Shape (4352,)."""
+    block: NDArray[np.uint16]
+    """Shape (4352,): the number of the block of every 256 code points."""
     blocks: NDArray[np.uint32]
     """Shape (distinct blocks x 256,)."""
 
@@ -58,7 +58,7 @@ class CodePoints:
 
     def entry(self, code: int) -> int:
         """Return the entry of one code point."""
-        return int(self.arrays.blocks[int(self.arrays.index[code >> 8]) * BLOCK + (code & 255)])
+        return int(self.arrays.blocks[int(self.arrays.block[code >> 8]) * BLOCK + (code & 255)])
 
     def folded(self, code: int) -> int:
         """Return what a code point counts as: the first code point of its lower case, or itself."""

@@ -122,7 +122,7 @@ def en_view(
     measured = measure(batch, frozenset(families), _switches(c4), table or worker_table())
     signals: dict[Family, Signals] = {}
     for family in FAMILIES:
-        if family in families:
+        if family in measured.signals:
             signals[family] = dict(zip(FAMILIES[family], measured.signals[family], strict=True))
     fresh = EnView(signals, c4)
     if isinstance(view, EnView):

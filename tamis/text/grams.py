@@ -37,7 +37,7 @@ def gram_chars(view: WordView, tops: Sequence[int], dups: Sequence[int]) -> tupl
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk(hashes, chars, offsets, sizes, scratch, top, dup):  # type: ignore[no-untyped-def]
+def _walk(hashes, chars, offsets, sizes, scratch, top, dup):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - kernel
     tops, dups = sizes
     longest = 0
     for doc in range(len(offsets) - 1):
@@ -89,7 +89,7 @@ def _slot(key, scratch, mask, stamp, i):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _most_frequent(sums, total, m, n, shorter, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]
+def _most_frequent(sums, total, m, n, shorter, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - kernel
     """Return characters x count of the first most frequent n-gram; marks in ``repeats`` where n-grams recur.
 
     With ``shorter`` (the n of the pass before) only positions whose inner n-grams all recur are counted.
@@ -122,7 +122,7 @@ def _most_frequent(sums, total, m, n, shorter, repeats, scratch, mask, stamp):  
 
 
 @numba.njit(nogil=True, cache=True)
-def _mark_repeats(sums, m, n, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]
+def _mark_repeats(sums, m, n, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - kernel
     """Mark every position whose n-gram occurs more than once."""
     repeats[: m + 1] = 0
     _, _, firsts, counts = scratch
@@ -136,7 +136,7 @@ def _mark_repeats(sums, m, n, repeats, scratch, mask, stamp):  # type: ignore[no
 
 
 @numba.njit(nogil=True, cache=True)
-def _repeated(sums, total, m, n, shorter, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]
+def _repeated(sums, total, m, n, shorter, repeats, scratch, mask, stamp):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - kernel
     """Return the characters in n-grams that were met before, from the left and without overlap."""
     keys, stamps, _, _ = scratch
     power = _power(n)

@@ -149,7 +149,7 @@ def entry_of(code, points):  # type: ignore[no-untyped-def]
     """Return the table entry of a code point from ``decode``; that of a separator for -1."""
     if code < 0:
         return np.uint32(0)
-    return points.blocks[np.int64(points.index[code >> 8]) * BLOCK + (code & 255)]
+    return points.blocks[np.int64(points.block[code >> 8]) * BLOCK + (code & 255)]
 
 
 @numba.njit(nogil=True, cache=True)

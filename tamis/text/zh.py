@@ -84,14 +84,15 @@ FINEWEB: Final = (
 )
 
 
-class Points(NamedTuple):
-    """The tables that kernels take."""
+class Marks(NamedTuple):
+    """Tables over the BMP that kernels take."""
 
-    index: NDArray[np.uint16]
-    blocks: NDArray[np.uint32]
     stops: NDArray[np.uint8]
-    marks: NDArray[np.uint8]
+    """Shape (65536,): number of the stop character from 1, else 0."""
+    ends: NDArray[np.uint8]
+    """Shape (65536,): 1 for a terminal mark, 2 for a closing one, else 0."""
     bullets: NDArray[np.int64]
+    """Code points, rising."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ class Lines:
 
     def has(self, flag: int) -> NDArray[np.bool_]:
         """Tell which lines carry a flag."""
-        return (self.column("flags") & flag) != 0
+        return np.asarray((self.column("flags") & flag) != 0)
 
     def sums(self, values: NDArray[Any]) -> Floats:
         """Return the sum over the lines of each text."""
@@ -159,20 +160,19 @@ def share(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
 
 
 @cache
-def points() -> Points:
+def marks() -> Marks:
     """Return the tables; made once per process."""
-    table = load("word")
     stops = np.zeros(0x10000, np.uint8)
     simplified = dict(zip(STOP_TRADITIONAL, "这与为对将从", strict=True))
     for number, character in enumerate(STOP_CHARACTERS + STOP_KANA, 1):
         stops[ord(character)] = number
     for traditional, character in simplified.items():
         stops[ord(traditional)] = stops[ord(character)]
-    marks = np.zeros(0x10000, np.uint8)
-    marks[[ord(character) for character in CLOSING_MARKS]] = 2
-    marks[[ord(character) for character in TERMINAL_MARKS]] = 1
+    ends = np.zeros(0x10000, np.uint8)
+    ends[[ord(character) for character in CLOSING_MARKS]] = 2
+    ends[[ord(character) for character in TERMINAL_MARKS]] = 1
     bullets = np.array(sorted(map(ord, BULLETS)), np.int64)
-    return Points(table.index, table.blocks, stops, marks, bullets)
+    return Marks(stops, ends, bullets)
 
 
 def warm() -> None:
@@ -194,21 +194,21 @@ def _kept(batch: TextBatch, family: str, measure: Callable[[TextBatch], Signals]
 
 
 def _lines(batch: TextBatch, every: bool) -> Lines:
-    table = points()
+    points = load("word").arrays
     offsets = np.zeros(len(batch) + 1, np.int64)
     none = np.zeros((0, 2), np.int64)
     count = split_lines(batch.data, batch.starts, batch.ends, every, offsets, none)
     bounds = np.zeros((count, 2), np.int64)
     split_lines(batch.data, batch.starts, batch.ends, every, offsets, bounds)
     facts = np.zeros((count, len(LINE_COLUMNS)), np.int64)
-    measure_lines(batch.data, bounds, table.index, table.blocks, table.marks, table.bullets, facts)
+    measure_lines(batch.data, bounds, points, marks().ends, marks().bullets, facts)
     return Lines(offsets, bounds, facts)
 
 
 def _quality(batch: TextBatch) -> Signals:
-    table = points()
+    points = load("word").arrays
     counts = np.zeros((len(batch), len(WORD_COLUMNS)), np.int64)
-    measure_words(batch.data, batch.starts, batch.ends, table.index, table.blocks, table.stops, counts)
+    measure_words(batch.data, batch.starts, batch.ends, points, marks().stops, counts)
     words, word_chars, alpha, signs, hashes, ellipses, stops = counts.T
     tokens = words + signs
     lines = measured_lines(batch, every=True)
@@ -219,8 +219,8 @@ def _quality(batch: TextBatch) -> Signals:
         share(word_chars, words),
         share(hashes, tokens),
         share(ellipses, tokens),
-        share(lines.sums(lines.has(BULLET)), n_lines),
-        share(lines.sums(lines.has(ELLIPSIS)), n_lines),
+        share(lines.sums(lines.has(BULLET)), np.where(tokens > 0, n_lines, 0)),
+        share(lines.sums(lines.has(ELLIPSIS)), np.where(tokens > 0, n_lines, 0)),
         share(alpha, tokens),
         np.where(tokens > 0, np.bitwise_count(stops.astype(np.uint64)), np.nan),
     )
@@ -228,9 +228,9 @@ def _quality(batch: TextBatch) -> Signals:
 
 
 def _repetition(batch: TextBatch) -> Signals:
-    table = points()
+    points = load("word").arrays
     chars = np.where(char_counts(batch)["whitespace"] < count_chars(batch), count_chars(batch), 0)
-    starts, ends = trimmed_texts(batch.data, batch.starts, batch.ends, table.index, table.blocks)
+    starts, ends = trimmed_texts(batch.data, batch.starts, batch.ends, points)
     paragraphs = _segments(batch, starts, ends, 2)
     lines = _segments(batch, batch.starts, batch.ends, 1)
     top, dup = gram_chars(word_tokens(batch), TOP_GRAMS, DUP_GRAMS)
@@ -250,7 +250,7 @@ def _segments(batch: TextBatch, starts: NDArray[np.int64], ends: NDArray[np.int6
     size = 1 << (2 * longest + 16).bit_length()
     out = np.zeros((len(batch), len(SEGMENT_COLUMNS)), np.int64)
     keys, stamps = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-    repeated_segments(batch.data, starts, ends, least, keys, stamps, out)
+    repeated_segments(batch.data, starts, ends, least, (keys, stamps), out)
     return out
 
 

@@ -24,7 +24,7 @@ _FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3
 
 
 @numba.njit(nogil=True, cache=True)
-def measure_words(data, starts, ends, index, blocks, stops, out):  # type: ignore[no-untyped-def]
+def measure_words(data, starts, ends, points, stops, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (n, 7; ``WORD_COLUMNS``). ``stops`` maps the BMP to stop character numbers from 1, else 0."""
     for doc in range(len(starts)):
         i, end = starts[doc], ends[doc]
@@ -32,8 +32,8 @@ def measure_words(data, starts, ends, index, blocks, stops, out):  # type: ignor
         inside = alpha = False
         while i < end:
             code, size = decode(data, i, end)
-            entry = entry_of(code, index, blocks)
-            kind = np.int64(entry >> np.uint32(21)) & 15
+            entry = entry_of(code, points)
+            kind = np.int64(entry >> 21) & 15
             i += size
             run = run + 1 if code == last else 1
             last = code
@@ -44,7 +44,7 @@ def measure_words(data, starts, ends, index, blocks, stops, out):  # type: ignor
                     out[doc, 0] += 1
                     alpha = False
                 inside = not own
-                if not alpha and (kind == LETTERS or kind == HAN or kind == KANA):
+                if not alpha and kind in (LETTERS, HAN, KANA):
                     alpha = True
                     out[doc, 2] += 1
                 if own and code < 0x10000 and stops[code]:
@@ -56,33 +56,33 @@ def measure_words(data, starts, ends, index, blocks, stops, out):  # type: ignor
             out[doc, 3] += 1
             if code == 0x23:
                 out[doc, 4] += 1
-            elif code == DOTS_CHAR and run == 1 or (code == FULL_STOP or code == IDEOGRAPHIC_STOP) and run == 3:
+            elif (code == DOTS_CHAR and run == 1) or (code in (FULL_STOP, IDEOGRAPHIC_STOP) and run == 3):
                 out[doc, 5] += 1
 
 
 @numba.njit(nogil=True, cache=True)
-def trimmed(data, start, end, index, blocks):  # type: ignore[no-untyped-def]
+def trimmed(data, start, end, points):  # type: ignore[no-untyped-def]
     """Return the bounds without white space at both ends, as ``str.strip`` has it."""
     while start < end:
         code, size = decode(data, start, end)
-        if (entry_of(code, index, blocks) >> np.uint32(21)) & 15 != SPACE:
+        if (entry_of(code, points) >> 21) & 15 != SPACE:
             break
         start += size
     while start < end:
         at = before(data, start, end)
         code, _ = decode(data, at, end)
-        if (entry_of(code, index, blocks) >> np.uint32(21)) & 15 != SPACE:
+        if (entry_of(code, points) >> 21) & 15 != SPACE:
             break
         end = at
     return start, end
 
 
 @numba.njit(nogil=True, cache=True)
-def trimmed_texts(data, starts, ends, index, blocks):  # type: ignore[no-untyped-def]
+def trimmed_texts(data, starts, ends, points):  # type: ignore[no-untyped-def]
     """Return the bounds of texts without white space at both ends."""
     first, last = np.empty_like(starts), np.empty_like(ends)
     for doc in range(len(starts)):
-        first[doc], last[doc] = trimmed(data, starts[doc], ends[doc], index, blocks)
+        first[doc], last[doc] = trimmed(data, starts[doc], ends[doc], points)
     return first, last
 
 
@@ -96,8 +96,8 @@ def before(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def split_lines(data, starts, ends, every, offsets, bounds):  # type: ignore[no-untyped-def]
-    """Cut texts at ``\\n``, or with ``every`` where ``str.splitlines`` does; return how many lines.
+def split_lines(data, starts, ends, every, offsets, bounds):  # type: ignore[no-untyped-def]  # noqa: C901 - kernel
+    r"""Cut texts at ``\n``, or with ``every`` where ``str.splitlines`` does; return how many lines.
 
     ``offsets`` (n + 1) and ``bounds`` (lines, 2) are filled where ``bounds`` has room; call with none to count.
     """
@@ -110,9 +110,7 @@ def split_lines(data, starts, ends, every, offsets, bounds):  # type: ignore[no-
         while i < end:
             byte = data[i]
             size = 0
-            if byte == 10:
-                size = 1
-            elif every and (byte == 11 or byte == 12 or (byte >= 28 and byte <= 30)):
+            if byte == 10 or (every and (byte == 11 or byte == 12 or (byte >= 28 and byte <= 30))):
                 size = 1
             elif every and byte == 13:
                 size = 2 if i + 1 < end and data[i + 1] == 10 else 1
@@ -174,13 +172,13 @@ def line_end_flags(data, start, end, marks):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def measure_lines(data, bounds, index, blocks, marks, bullets, out):  # type: ignore[no-untyped-def]
+def measure_lines(data, bounds, points, marks, bullets, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (lines, 8; ``LINE_COLUMNS``); ``start`` and ``end`` are those of the stripped line.
 
     ``bullets`` is a sorted array of code points. All facts are of the stripped line.
     """
     for line in range(len(bounds)):
-        start, end = trimmed(data, bounds[line, 0], bounds[line, 1], index, blocks)
+        start, end = trimmed(data, bounds[line, 0], bounds[line, 1], points)
         state = _FNV_OFFSET
         for i in range(start, end):
             out[line, 0] += np.int64(data[i] & 0xC0 != 0x80)
@@ -190,7 +188,7 @@ def measure_lines(data, bounds, index, blocks, marks, bullets, out):  # type: ig
         if start == end:
             out[line, 5] = BLANK
             continue
-        words, longest, sentences, curly = walk_line(data, start, end, index, blocks, marks)
+        words, longest, sentences, curly = walk_line(data, start, end, points, marks)
         out[line, 2], out[line, 3], out[line, 4] = words, longest, sentences
         code, _ = decode(data, start, end)
         flags = line_end_flags(data, start, end, marks)
@@ -203,19 +201,21 @@ def measure_lines(data, bounds, index, blocks, marks, bullets, out):  # type: ig
 
 
 @numba.njit(nogil=True, cache=True)
-def walk_line(data, start, end, index, blocks, marks):  # type: ignore[no-untyped-def]
+def walk_line(data, start, end, points, marks):  # type: ignore[no-untyped-def]
     """Return (word tokens, longest run without white space, Han or kana, sentence ends, whether "{" occurs).
 
-    A run of ``。！？.!?`` ends a sentence; one of only ASCII marks does so before white space, a closing mark or the end.
+    A run of ``。！？.!?`` ends a sentence; one of ASCII marks alone only before white space, a closing mark or the end.
     """
-    words = longest = length = sentences = 0
+    words = np.int64(0)
+    longest = length = 0
+    sentences = np.int64(0)
     inside = curly = False
     run = 0  # 1: ASCII sentence marks so far, 2: also others
     i = start
     while i < end:
         code, size = decode(data, i, end)
-        entry = entry_of(code, index, blocks)
-        kind = np.int64(entry >> np.uint32(21)) & 15
+        entry = entry_of(code, points)
+        kind = np.int64(entry >> 21) & 15
         i += size
         own = entry & OWN != 0
         word = entry & WORD != 0
@@ -252,17 +252,19 @@ def seen_before(key, keys, stamps, mask, stamp):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def repeated_segments(data, starts, ends, least, keys, stamps, out):  # type: ignore[no-untyped-def]
+def repeated_segments(data, starts, ends, least, scratch, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (n, 3; ``SEGMENT_COLUMNS``) for segments parted by at least ``least`` line feeds.
 
-    Second and later copies count. ``keys`` and ``stamps`` are scratch, a power of two long, and stamps start at zero.
+    Second and later copies count. ``scratch`` is a set: keys and
+    stamps, both a power of two long, the stamps zero.
     """
+    keys, stamps = scratch
     mask = np.int64(len(keys) - 1)
     for doc in range(len(starts)):
         stamp = np.int64(doc + 1)
         i, end = starts[doc], ends[doc]
         state = _FNV_OFFSET
-        chars = 0
+        chars = np.int64(0)
         while i <= end:
             feeds = 0
             while i + feeds < end and data[i + feeds] == 10:
@@ -279,5 +281,5 @@ def repeated_segments(data, starts, ends, least, keys, stamps, out):  # type: ig
             if i == end:
                 break
             state = _FNV_OFFSET
-            chars = 0
+            chars = np.int64(0)
             i += feeds

@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_CHARS: Final = 20_000
-"""Non-ASCII characters looked at; a page mixes no more evidence in than that."""
+"""Non-ASCII characters looked at."""
 
-# Classes of a character; the order is of no meaning.
-_PLAIN, _OTHER, _BAD, _ASCII, _LATIN, _SMALL, _CAPITAL, _SIGN = range(8)
-_HAN, _RARE_HAN, _KANA, _HALF_KANA, _HANGUL, _RARE_HANGUL, _BOX = range(8, 15)
+_BEYOND: Final = 0x10000
+
+# Classes of a character, one bit each.
+_PLAIN, _OTHER, _BAD, _ASCII, _LATIN, _SMALL, _CAPITAL, _SIGN = (1 << bit for bit in range(8))
+_HAN, _RARE_HAN, _KANA, _HALF_KANA, _HANGUL, _RARE_HANGUL, _BOX = (1 << bit for bit in range(8, 15))
+_FREQUENT_BIT: Final = 1 << 15
 
 # The commonest characters of each script: four in ten characters of running Chinese, one in thirty of a text that only
 # looks Chinese because it was decoded with the wrong table (GB 2312 and KS X 1001 put different scripts on the same
 # bytes); of alphabets six in ten against three.
-_FREQUENT: Final = (
+_FREQUENT_CHARS: Final = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家"
     "种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心本前开但因只从想实日者意无力它与长把十民第"
     "公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加月话合"
@@ -48,83 +51,63 @@ def strangeness(text: str, *, kana_odd: bool = False) -> float:
     kana count as out of place (Chinese and Korean sets hold them, but pages in those languages hardly ever).
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    places = np.flatnonzero((codes > 0x7F) | ((codes < 0x20) & _is_control(codes)))[:SAMPLE_CHARS]
+    bits = np.full(len(codes) + 2, _PLAIN, np.uint16)
+    bits[1:-1] = _classes()[np.minimum(codes, _BEYOND)]
+    places = np.flatnonzero((bits & (_PLAIN | _ASCII)) == 0)[:SAMPLE_CHARS]
     if not len(places):
         return 0.0
-    table, frequent = _classes(), _frequent()
-    clipped = np.minimum(codes, 0xFFFF)
-    padded = np.zeros(len(codes) + 2, np.uint8)
-    padded[1:-1] = table[clipped]
-    padded[1:-1][codes > 0xFFFF] = _OTHER
-    own, before, after = padded[places + 1], padded[places], padded[places + 2]
-    total = _WEIGHT_BAD * np.count_nonzero(own == _BAD)
-    total += _WEIGHT_RARE * np.count_nonzero((own == _RARE_HAN) | (own == _RARE_HANGUL))
-    total += _latin(own, before, after) + _cased(own, before, after) + _asian(own, before, after, kana_odd)
-    total -= _REWARD_FREQUENT * np.count_nonzero(frequent[clipped[places]] & (own != _BAD))
-    return float(total) / len(places)
+    own, before, after = bits[places], bits[places - 1], bits[places + 1]
+    total = _WEIGHT_BAD * _count(own & _BAD)
+    total += _WEIGHT_RARE * _count(own & (_RARE_HAN | _RARE_HANGUL))
+    total += _latin(own, before, after) + _cased(own, before, after) + _asian(own, before | after, kana_odd)
+    total -= _REWARD_FREQUENT * _count(own & _FREQUENT_BIT)
+    return total / len(places)
 
 
-def _is_control(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Tell which code points below 32 are controls that text does not have (tab and line ends are text)."""
-    controls = np.ones(32, np.bool_)
-    controls[[0x09, 0x0A, 0x0C, 0x0D]] = False
-    return controls[np.minimum(codes, 31)]
+Bits = NDArray[np.uint16]
 
 
-def _latin(own: NDArray[np.uint8], before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+def _count(bits: Bits | NDArray[np.bool_]) -> float:
+    """Count what is not zero."""
+    return float(np.count_nonzero(bits))
+
+
+def _latin(own: Bits, before: Bits, after: Bits) -> float:
     """Weigh Latin letters: accented ones stand among plain ones; three in a row, or a sign inside a word, do not."""
-    high = (_LATIN, _SIGN, _OTHER)
-    run = np.isin(own, (_LATIN, _SIGN)) & np.isin(before, high) & np.isin(after, high)
-    letters = (_ASCII, _LATIN)
-    sign = (own == _SIGN) & np.isin(before, letters) & np.isin(after, letters)
-    lone = (own == _SIGN) & ((before == _LATIN) | (after == _LATIN))
-    return float(
-        _WEIGHT_RUN * np.count_nonzero(run)
-        + _WEIGHT_ODD * np.count_nonzero(sign & ~run)
-        + _WEIGHT_CASE * np.count_nonzero(lone & ~sign & ~run)
-    )
+    high, letters = _LATIN | _SIGN | _OTHER, _ASCII | _LATIN
+    run = ((own & (_LATIN | _SIGN)) != 0) & ((before & high) != 0) & ((after & high) != 0)
+    sign = ((own & _SIGN) != 0) & ~run
+    inside = sign & ((before & letters) != 0) & ((after & letters) != 0)
+    beside = sign & ~inside & (((before | after) & _LATIN) != 0)
+    return _WEIGHT_RUN * _count(run) + _WEIGHT_ODD * _count(inside) + _WEIGHT_CASE * _count(beside)
 
 
-def _cased(own: NDArray[np.uint8], before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+def _cased(own: Bits, before: Bits, after: Bits) -> float:
     """Weigh other alphabets: no Latin neighbour, and small letters after the first (KOI8-R swaps the cases)."""
-    letter = np.isin(own, (_SMALL, _CAPITAL))
-    mixed = letter & (np.isin(before, (_ASCII, _LATIN)) | np.isin(after, (_ASCII, _LATIN)))
-    shouted = (own == _CAPITAL) & np.isin(before, (_SMALL, _CAPITAL))
-    boxes = (own == _BOX) & (np.isin(before, (_SMALL, _CAPITAL)) | np.isin(after, (_SMALL, _CAPITAL)))
-    return float(
-        _WEIGHT_MIXED * np.count_nonzero(mixed)
-        + _WEIGHT_CASE * np.count_nonzero(shouted)
-        + _WEIGHT_ODD * np.count_nonzero(boxes)
-    )
+    letter = _SMALL | _CAPITAL
+    around = before | after
+    mixed = ((own & letter) != 0) & ((around & (_ASCII | _LATIN)) != 0)
+    shouted = ((own & _CAPITAL) != 0) & ((before & letter) != 0)
+    boxes = ((own & _BOX) != 0) & ((around & letter) != 0)
+    return _WEIGHT_MIXED * _count(mixed) + _WEIGHT_CASE * _count(shouted) + _WEIGHT_ODD * _count(boxes)
 
 
-def _asian(own: NDArray[np.uint8], before: NDArray[np.uint8], after: NDArray[np.uint8], kana_odd: bool) -> float:
+def _asian(own: Bits, around: Bits, kana_odd: bool) -> float:
     """Weigh East Asian text: no half-width kana, no Han glued to Hangul, kana only where they belong."""
-    total = np.count_nonzero(own == _HALF_KANA)
-    han = (_HAN, _RARE_HAN)
-    total += np.count_nonzero((own == _HANGUL) & (np.isin(before, han) | np.isin(after, han)))
-    if kana_odd:
-        total += np.count_nonzero(own == _KANA)
-    return _WEIGHT_ODD * float(total)
+    odd = own & (_HALF_KANA | _KANA if kana_odd else _HALF_KANA)
+    glued = ((own & _HANGUL) != 0) & ((around & (_HAN | _RARE_HAN)) != 0)
+    return _WEIGHT_ODD * (_count(odd) + _count(glued))
 
 
 @cache
-def _frequent() -> NDArray[np.bool_]:
-    """Return, for each code point of the basic plane, whether it is one of the commonest characters."""
-    table = np.zeros(0x10000, np.bool_)
-    table[[ord(char) for char in _FREQUENT]] = True
-    return table
-
-
-@cache
-def _classes() -> NDArray[np.uint8]:
-    """Return the class of each code point of the basic plane.
+def _classes() -> Bits:
+    """Return the class of each code point of the basic plane, and one more for all beyond.
 
     Common Han are the first levels of GB 2312, Big5 and JIS X 0208, which those standards fill by frequency of use;
     common Hangul are the 2,350 syllables of KS X 1001.
     """
-    table = np.full(0x10000, _OTHER, np.uint8)
-    for code in range(0x10000):
+    table = np.full(_BEYOND + 1, _OTHER, np.uint16)
+    for code in range(_BEYOND):
         table[code] = _class(chr(code))
     table[0x3400:0xA000] = _RARE_HAN
     table[0xF900:0xFB00] = _RARE_HAN
@@ -133,6 +116,7 @@ def _classes() -> NDArray[np.uint8]:
         table[_characters(codec, first, last, 0x3400, 0xA000)] = _HAN
     table[_characters("euc_kr", 0xB0, 0xC8, 0xAC00, 0xD7A4)] = _HANGUL
     table[[0x09, 0x0A, 0x0C, 0x0D]] = _PLAIN
+    table[[ord(char) for char in _FREQUENT_CHARS]] |= _FREQUENT_BIT
     return table
 
 

@@ -17,6 +17,8 @@ PIECE: Final = 1 << 20
 """Bytes read at a time."""
 HEAD: Final = 1 << 16
 """Bytes of a file that sniffing looks at."""
+STEP: Final = 1 << 14
+"""Compressed bytes unpacked at a time."""
 GZIP: Final = b"\x1f\x8b\x08"
 MAGIC: Final = {
     "gzip": b"\x1f\x8b",
@@ -86,24 +88,26 @@ def _open(path: str) -> Any:
         import fsspec
 
         return fsspec.open(path, "rb").open()
-    return open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 — Stored closes it
+    return open(path, "rb", buffering=0)  # noqa: PTH123 — a Path has no unbuffered open of its own
 
 
-class _Source(io.RawIOBase):
-    """What FastWARC's readers take: a file object over an iterator of pieces."""
+class _Source:
+    """What FastWARC's readers take: something to read from, over an iterator of pieces (and no seek: they would)."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
+        self._given = 0
 
-    def readable(self) -> bool:
-        return True
+    def tell(self) -> int:
+        return self._given
 
     def read(self, size: int = -1) -> bytes:
         if not self._rest:
             self._rest = next(self._pieces, b"")
         size = len(self._rest) if size is None or size < 0 else size
         data, self._rest = self._rest[:size], self._rest[size:]
+        self._given += len(data)
         return data
 
 
@@ -128,20 +132,27 @@ def _decompressor(how: str) -> Any:
 
 
 def _members(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
-    """Unpack members one after another, each piece in steps so that damage costs little of what came before it."""
-    inflate, fresh = _decompressor(how), True
+    """Unpack members one after another, in steps so that damage costs little of what came before it."""
+    inflate, fresh, step = _decompressor(how), True, STEP
     for piece in pieces:
-        rest = piece
-        while rest:
-            if fresh and not (rest := rest.lstrip(b"\0")):
-                break  # padding after the last member
+        at = 0
+        while at < len(piece):
+            if fresh and piece[at] == 0:  # padding behind a member
+                at += 1
+                continue
+            before = inflate.copy() if how == "gzip" and step > 1 else None
+            given = piece[at : at + step]
             try:
-                out = inflate.decompress(rest[:4096])
+                out = inflate.decompress(given)
             except (zlib.error, OSError, lzma.LZMAError) as error:
-                raise Damaged(str(error)) from None
-            rest = inflate.unused_data + rest[4096:] if inflate.eof else rest[4096:]
+                if before is None:
+                    raise Damaged(str(error)) from None
+                inflate, step = before, max(1, step // 16)  # a call that fails gives nothing: go closer step by step
+                continue
+            at += len(given)
             fresh = inflate.eof
             if fresh:
+                at -= len(inflate.unused_data)
                 inflate = _decompressor(how)
             if out:
                 yield out
@@ -155,7 +166,7 @@ def _frames(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
     reader = {"zstd": stream_io.ZstdReader, "lz4": stream_io.Lz4Reader}[how](_Source(pieces))
     while True:
         try:
-            data = reader.read(HEAD)
+            data = reader.read(1 << 13)  # small: what is in the making when damage is met is lost
         except OSError as error:
             raise Damaged(str(error)) from None
         if not data:
@@ -163,12 +174,20 @@ def _frames(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
         yield data
 
 
-@lru_cache(maxsize=4)
 def plain_head(head: bytes) -> bytes:
     """Return the first unpacked bytes (up to 64 KiB) of a file whose first stored bytes these are."""
+    return unpacked_head(head)[0]
+
+
+@lru_cache(maxsize=4)
+def unpacked_head(head: bytes) -> tuple[bytes, bool]:
+    """Return what ``plain_head`` does, and whether unpacking came to an end without trouble.
+
+    A head that is not the whole file ends inside a member: that is no damage as long as something came out.
+    """
     how = compression(head)
     if how is None:
-        return head
+        return head, True
     found = b""
     try:
         for piece in unpacked(iter((head,)), how):
@@ -176,8 +195,8 @@ def plain_head(head: bytes) -> bytes:
             if len(found) >= HEAD:
                 break
     except Damaged:
-        pass  # the head ends inside a member: that is no damage
-    return found[:HEAD]
+        return found[:HEAD], False
+    return found[:HEAD], True
 
 
 def whole(stored: Stored, limit: int) -> tuple[bytes, str | None] | None:

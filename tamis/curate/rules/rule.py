@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -65,13 +65,15 @@ class Edits:
 
 @runtime_checkable
 class Rule(Protocol):
-    """One set of signals with thresholds. A frozen dataclass: its fields are the thresholds and their defaults.
+    """One set of signals with thresholds. A frozen dataclass: its fields are the thresholds and their defaults."""
 
-    ``dialect`` names whose definitions are followed; empty where there is only one way to measure.
-    """
+    @property
+    def name(self) -> str:
+        """What a recipe calls it."""
 
-    name: ClassVar[str]
-    dialect: ClassVar[str]
+    @property
+    def dialect(self) -> str:
+        """Whose definitions; "" where there is only one way to measure."""
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
@@ -79,6 +81,12 @@ class Rule(Protocol):
 
     def signals(self, batch: TextBatch) -> Signals:
         """Measure every row of the batch; NaN in all signals for a blank text."""
+
+    def signal_names(self) -> tuple[str, ...]:
+        """Return the names that ``signals`` gives."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Return names and versions of the tables and code that the values depend on."""
 
 
 @runtime_checkable
@@ -97,21 +105,13 @@ class Explainer(Protocol):
         """Return reason and detail for a text that broke a threshold; None leaves the threshold's own."""
 
 
-@runtime_checkable
-class Versioned(Protocol):
-    """A rule whose result depends on more than its fields."""
-
-    def versions(self) -> Mapping[str, str]:
-        """Return names and versions of tables and code."""
-
-
 def limit(signal: str, reason: str, *, least: float | None = None, most: float | None = None) -> tuple[Threshold, ...]:
     """Return one threshold, or none where both bounds are switched off."""
     return () if least is None and most is None else (Threshold(signal, reason, least, most),)
 
 
 def first_broken(thresholds: Sequence[Threshold], signals: Signals, n: int) -> NDArray[np.int16]:
-    """Return for each of ``n`` rows the first threshold not met, ``KEPT``, or ``NOT_MEASURED`` where a NaN comes first."""
+    """Return for each of ``n`` rows the first threshold broken, ``KEPT``, or ``NOT_MEASURED`` where a NaN is first."""
     found = np.full(n, KEPT, np.int16)
     for number, threshold in enumerate(thresholds):
         values = signals[threshold.signal]
@@ -123,7 +123,7 @@ def first_broken(thresholds: Sequence[Threshold], signals: Signals, n: int) -> N
 
 def blank(batch: TextBatch) -> NDArray[np.bool_]:
     """Tell which rows are null, empty or white space only (as ``str.isspace`` has it)."""
-    out = batch.n_bytes == 0
+    out: NDArray[np.bool_] = np.asarray(batch.n_bytes == 0)
     rows = np.flatnonzero(~out)
     # Only a text whose first byte can begin white space has to be looked at as a string.
     for row in rows[np.isin(batch.data[batch.starts[rows]], _BEGIN_SPACE)]:
@@ -134,7 +134,7 @@ def blank(batch: TextBatch) -> NDArray[np.bool_]:
 def without_blank(signals: Mapping[str, NDArray[Any]], batch: TextBatch) -> dict[str, NDArray[np.float64]]:
     """Return the signals as float64 with NaN in the rows that hold no text."""
     empty = blank(batch)
-    out = {}
+    out: dict[str, NDArray[np.float64]] = {}
     for name, values in signals.items():
         column = np.asarray(values, np.float64)
         if empty.any():
@@ -153,10 +153,13 @@ def take(batch: TextBatch, rows: NDArray[np.int64], texts: Sequence[str] | None 
 
 
 def settings(rule: Any) -> dict[str, Any]:
-    """Return the fields of a rule that differ from their defaults, by name and in order."""
-    return {
-        item.name: value for item in dataclasses.fields(rule) if (value := getattr(rule, item.name)) != item.default
-    }
+    """Return the fields of a rule that differ from their defaults, by name and in order; those without are its name."""
+    found = {}
+    for item in dataclasses.fields(rule):
+        value = getattr(rule, item.name)
+        if item.default is not dataclasses.MISSING and value != item.default:
+            found[item.name] = value
+    return found
 
 
 def full_name(rule: Rule) -> str:

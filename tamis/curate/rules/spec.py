@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tamis.curate.rules.function import CallableRule
-from tamis.curate.rules.rule import Rule, full_name, printable, written
+from tamis.curate.rules.rule import Rule, printable, written
 from tamis.errors import RecipeError
 from tamis.recipe import Located, convert, unknown
 
@@ -107,9 +107,9 @@ def _known_rule(
     name: str, dialect: str, values: dict[str, object], known: Mapping[str, type[Rule]], where: str
 ) -> AnyRule:
     """Find the rule in the table; without a dialect, all its dialects."""
-    family = {cls.dialect: cls for cls in known.values() if cls.name == name}
+    family = {key.partition("@")[2]: cls for key, cls in known.items() if key.partition("@")[0] == name}
     if not family:
-        raise RecipeError(unknown("rule", name, {cls.name for cls in known.values()}))
+        raise RecipeError(unknown("rule", name, {key.partition("@")[0] for key in known}))
     if dialect and dialect != "auto":
         if dialect not in family:
             raise RecipeError(unknown(f"dialect of rule {name!r}", dialect, {key for key in family if key} | {"auto"}))
@@ -192,6 +192,3 @@ def _scalar(text: str) -> object:
         except ValueError:
             continue
     return str(text)
-
-
-__all__ = ["AnyRule", "Auto", "full_name", "parse_rules", "printable", "resolve", "spec_of", "split_rules"]

@@ -1,0 +1,117 @@
+"""Documents with equal keys: one is kept, the others point at it. Out of core, by ranges of the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tamis.curate.dedup.flow import (
+    Numbering,
+    load_pairs,
+    range_bits,
+    run_once,
+    save_pairs,
+    task_key,
+    write_removals,
+)
+from tamis.curate.dedup.records import RECORD, Records, keeper_order
+from tamis.stage import Done, ReduceStage, RunTasks, ShardView, Task
+
+MapCall = Callable[..., dict[str, Any]]
+
+
+def reduce_equal(
+    stage: ReduceStage, call: MapCall, reason: str, shards: Sequence[ShardView], run: RunTasks
+) -> list[Done]:
+    """Keep one document per key.
+
+    Args:
+        stage: The stage; its signature goes into every task key, itself to ``call``.
+        call: ``call(view, stage, bits, out)`` writes the record files of a shard and may return ``notes``.
+        reason: Reason of every removal.
+        shards: The shards.
+        run: Runs tasks.
+    """
+    if not shards:
+        return []
+    numbers = Numbering.of(shards)
+    views = [shards[i] for i in numbers.order]
+    signature = stage.signature()
+    bits = range_bits(numbers.total)
+    maps = [
+        Task(
+            task_key(signature, "keys", view.key, bits),
+            f"{stage.kind}: keys of shard {view.index}",
+            call,
+            (view, stage, bits),
+        )
+        for view in views
+    ]
+    mapped = run_once(run, maps)
+    folders = [done.folder for done in mapped]
+    ranges = run(collapse_tasks(signature, stage.kind, [task.key for task in maps], folders, numbers, bits))
+    key = task_key(signature, "merge", [task.key for task in maps], bits)
+    merge = Task(key, f"{stage.kind}: merge", merge_pairs, ([done.folder for done in ranges],))
+    [merged] = run([merge])
+    removals = [
+        Task(
+            task_key(signature, "removals", key, position),
+            f"{stage.kind}: removals of shard {view.index}",
+            write_removals,
+            (merged.folder, position, numbers.bases, folders, (reason, 1.0)),
+        )
+        for position, view in enumerate(views)
+    ]
+    done = [
+        replace(one, result={**one.result, "notes": source.result.get("notes", {})})
+        for one, source in zip(run(removals), mapped, strict=True)
+    ]
+    return numbers.given(done)
+
+
+def collapse_tasks(
+    signature: dict[str, Any], kind: str, keys: list[str], folders: list[Path], numbers: Numbering, bits: int
+) -> list[Task]:
+    """Return one task per range of the key, each finding the equal keys of its range in all shards."""
+    return [
+        Task(
+            task_key(signature, "equal", keys, bits, part),
+            f"{kind}: equal keys, range {part + 1} of {1 << bits}",
+            collapse_range,
+            (folders, numbers.bases, part),
+        )
+        for part in range(1 << bits)
+    ]
+
+
+def collapse_range(folders: Sequence[Path], bases: Sequence[int], part: int, out: Path) -> dict[str, Any]:
+    """Write, for each document of the range whose key a better one has, the pair of the two."""
+    found = [np.empty(0, RECORD)]
+    docs = [np.empty(0, np.int64)]
+    for folder, base in zip(folders, bases, strict=False):
+        stored = Records(folder)
+        rows = stored.rows_in(part)
+        found.append(stored.all[rows])
+        docs.append(rows + base)
+    records, numbers = np.concatenate(found), np.concatenate(docs)
+    best = keeper_order(records)
+    records, numbers = records[best], numbers[best]
+    # Stable, so that within a key the order of the keepers stays.
+    grouped = np.lexsort((records["key"][:, 1], records["key"][:, 0]))
+    keys, numbers = records["key"][grouped], numbers[grouped]
+    first = np.ones(len(keys), np.bool_)
+    first[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    keepers = numbers[np.flatnonzero(first)][np.cumsum(first) - 1]
+    save_pairs(out, numbers[~first], keepers[~first], np.ones(int((~first).sum())))
+    return {"removed": int((~first).sum())}
+
+
+def merge_pairs(folders: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Write the pairs of all ranges as one file by rising document number."""
+    pairs = load_pairs(folders)
+    save_pairs(out, pairs["doc"], pairs["keeper"], pairs["value"])
+    return {"removed": len(pairs)}

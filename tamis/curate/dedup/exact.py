@@ -1,0 +1,56 @@
+"""One document per text: equal but for white space and the way accents are encoded."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tamis.curate.dedup.equal import reduce_equal
+from tamis.curate.dedup.flow import check_keeper
+from tamis.curate.dedup.records import RecordWriter, hashes128
+from tamis.stage import Done, RunTasks, ShardView
+from tamis.text import TextBatch
+from tamis.text.words import count_chars
+
+
+@dataclass(frozen=True, slots=True)
+class ExactDedup:
+    """Keeps one document per normalised text.
+
+    Two texts are equal when they are so after Unicode NFC, with every run of white space (``str.split``) made one
+    space and none at the ends; letter case and punctuation count. Compared by xxh3-128.
+    """
+
+    kind: ClassVar[str] = "exact"
+
+    keeper: str = "longest"
+    """Longest text in code points, as stored; between equals the hash of the id decides."""
+
+    def __post_init__(self) -> None:
+        check_keeper(self.keeper)
+
+    def signature(self) -> dict[str, Any]:
+        """Return what the result depends on besides the rows."""
+        return {"stage": self.kind, **asdict(self)}
+
+    def reduce(self, shards: Sequence[ShardView], run: RunTasks) -> list[Done]:
+        """Run the stage as tasks; see ``ReduceStage.reduce``."""
+        return reduce_equal(self, text_records, "duplicate_text", shards, run)
+
+
+def normalise(text: str) -> str:
+    """Return the form in which texts are compared; see ``ExactDedup``."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def text_records(view: ShardView, stage: ExactDedup, bits: int, out: Path) -> dict[str, Any]:
+    """Write the record files of one shard, the normalised text as key."""
+    with RecordWriter(out, view.rows) as writer:
+        for table in view.batches(["id", "text"]):
+            keys = hashes128([normalise(text or "").encode() for text in table["text"].to_pylist()])
+            writer.add(table["id"], keys, count_chars(TextBatch(table["text"])))
+        writer.finish(bits)
+    return {"rows": view.rows}

@@ -1,0 +1,112 @@
+"""The child process that extracts: reads pages from stdin, answers each on stdout before it takes the next.
+
+Started by ``isolate.Isolated`` as ``python -m tamis.curate.extract.child EXTRACTOR TIMEOUT_S MEMORY_MB``. It ends when
+its input ends, so that it does not outlive its parent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import re
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import BinaryIO, Final
+
+from tamis.curate.extract import EXTRACTORS, extract
+from tamis.curate.extract.frames import LENGTH, decode_head, encode
+from tamis.curate.extract.record import EXTRACT_ERROR, Extracted, ExtractFailure
+from tamis.errors import MissingExtra
+
+OUT_OF_MEMORY: Final = 77
+"""Exit status of a child whose extractor hit the memory limit: what it holds after that is not to be trusted."""
+
+Work = Callable[[bytes, str | None, str | None], Extracted]
+
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+")
+_DETAIL_CHARS: Final = 500
+_READ_BYTES: Final = 1 << 18
+
+
+def main(arguments: list[str]) -> None:
+    """Serve pages until the input ends. The first frame out is empty when ready, else says why it cannot start."""
+    name, timeout_s, memory_mb = arguments[0], float(arguments[1]), int(arguments[2])
+    pages = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), _READ_BYTES)
+    replies = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not print into the replies
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
+    limit = memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        work = load(name)
+    except (ImportError, AttributeError, ValueError, MissingExtra) as error:
+        _send(replies, f"{type(error).__name__}: {error}".encode())
+        return
+    _send(replies, b"")
+    _serve(pages, replies, work, timeout_s)
+
+
+def load(name: str) -> Work:
+    """Return the extractor of a table name or of ``module:function``, called with (html, url, charset)."""
+    if name in EXTRACTORS:
+        return partial(extract, extractor=name)
+    module, _, function = name.partition(":")
+    work: Work = getattr(importlib.import_module(module), function)
+    return work
+
+
+def _serve(pages: BinaryIO, replies: int, work: Work, timeout_s: float) -> None:
+    """Answer page by page; the processor time of each is limited by the kernel, whatever code it is in."""
+    while True:
+        head, html = _receive(pages), _receive(pages)
+        if head is None or html is None:
+            return
+        url, charset = decode_head(head)
+        signal.setitimer(signal.ITIMER_PROF, timeout_s)  # its signal kills the process
+        reply = _attempt(work, html, url, charset)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        try:
+            _send(replies, reply)
+        except BrokenPipeError:
+            return
+
+
+def _attempt(work: Work, html: bytes, url: str | None, charset: str | None) -> bytes:
+    """Extract one page into a reply; an exception becomes a failure that reads the same on every run."""
+    try:
+        result = work(html, url, charset)
+        if not isinstance(result, Extracted):
+            raise TypeError(f"the extractor returned {type(result).__name__}, not Extracted")
+        return encode(result)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except Exception as error:
+        detail = _ADDRESS.sub("0x", f"{type(error).__name__}: {error}")
+        return encode(ExtractFailure(EXTRACT_ERROR, detail.encode("utf-8", "replace").decode()[:_DETAIL_CHARS]))
+
+
+def _receive(pipe: BinaryIO) -> bytes | None:
+    """Read one frame; None at the end of the input."""
+    prefix = pipe.read(LENGTH.size)
+    if len(prefix) < LENGTH.size:
+        return None
+    (size,) = LENGTH.unpack(prefix)
+    data = pipe.read(size)
+    return data if len(data) == size else None
+
+
+def _send(pipe: int, data: bytes) -> None:
+    """Write one frame at once: what is answered stays answered even if the next page kills the process."""
+    rest = memoryview(LENGTH.pack(len(data)) + data)
+    while rest:
+        rest = rest[os.write(pipe, rest) :]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,266 @@
+"""The main job on the own-written crawl: what comes out, the same bytes however it ran, and what bad input costs."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import ROOT
+
+RECIPE = ROOT / "fixtures" / "recipes" / "crawl.yaml"
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "tamis", *map(str, arguments)]
+
+
+def tamis(*arguments: str | Path, cwd: Path = ROOT, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a corpus folder, finished tasks included, but for the two that carry no result."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("timing.json", "lock")
+    }
+
+
+def assert_same(one: Path, two: Path) -> None:
+    left, right = contents(one), contents(two)
+    assert list(left) == list(right)
+    assert [name for name in left if left[name] != right[name]] == []
+
+
+@pytest.fixture(scope="session")
+def needs_model() -> None:
+    from tamis.errors import MissingModel
+    from tamis.models import model_path
+
+    try:
+        model_path("lid.176")
+    except MissingModel:
+        pytest.skip("language model not fetched: tamis models fetch lid.176")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, needs_model: None) -> Path:
+    out = tmp_path_factory.mktemp("run") / "one"
+    tamis("curate", "run", RECIPE, "-o", out, "--workers", "1")
+    return out
+
+
+@pytest.fixture(scope="session")
+def kept(finished: Path) -> list[dict[str, Any]]:
+    return [row for part in sorted(finished.glob("part-*")) for row in pq.read_table(part).to_pylist()]
+
+
+@pytest.fixture(scope="session")
+def gone(finished: Path) -> list[dict[str, Any]]:
+    return [row for part in sorted((finished / "dropped").iterdir()) for row in pq.read_table(part).to_pylist()]
+
+
+def test_every_row_is_accounted_for(finished: Path, kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    total = report["total"]
+    assert total["balanced"]
+    assert total["in"] == len(kept) + len(gone)
+    assert (total["kept"], total["dropped"] + total["failed"]) == (len(kept), len(gone))
+    assert total["failed"] == sum(row["outcome"] == "failed" for row in gone)
+    ids = [row["id"] for row in kept] + [row["id"] for row in gone]
+    assert len(set(ids)) == len(ids), "ids are unique"
+    for stage in report["stages"]:
+        by_reason = {**stage["dropped"], **stage["failed"]}
+        assert stage["in"]["documents"] == stage["kept"]["documents"] + sum(s["documents"] for s in by_reason.values())
+        for reason, size in stage["dropped"].items():
+            label = "ingest" if stage["kind"] == "ingest" else stage["stage"]
+            rows = [row for row in gone if (row["stage"], row["reason"], row["outcome"]) == (label, reason, "dropped")]
+            assert len(rows) == size["documents"]
+    last = report["stages"][-1]["kept"]
+    assert last["bytes"] == sum(len(row["text"].encode()) for row in kept)
+    assert last["characters"] == sum(len(row["text"]) for row in kept)
+
+
+def test_removals_carry_their_evidence(kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:
+    staying = {row["id"] for row in kept}
+    removed = {row["id"] for row in gone}
+    for row in gone:
+        assert row["stage"]
+        assert row["reason"]
+        if row["reason"].startswith(("duplicate", "near_duplicate")):
+            keeper = json.loads(row["detail"])["keeper"]
+            assert keeper in staying | removed
+            assert keeper != row["id"]
+    near = [row for row in gone if row["reason"] == "near_duplicate"]
+    assert near
+    for row in near:
+        assert row["threshold"] <= row["value"] <= 1
+        assert json.loads(row["detail"])["keeper"] in staying, "the last stage points to documents that stay"
+
+
+def test_the_corpus_is_what_a_reader_would_choose(kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:
+    expected = json.loads((ROOT / "fixtures" / "crawl" / "expected.json").read_text(encoding="utf-8"))
+    pages = expected["pages"] if isinstance(expected, dict) else expected
+    urls = {row["url"] for row in kept}
+    missing = [page["url"] for page in pages if page["expect"] == "kept" and page["url"] not in urls]
+    wrong = [page["url"] for page in pages if page["expect"] == "dropped" and page["url"] in urls]
+    assert (missing, wrong) == ([], [])
+    texts = {row["url"]: row["text"] for row in (*gone, *kept)}
+    for page in pages:
+        if page.get("phrase") and page["expect"] != "failed":
+            assert page["phrase"] in texts[page["url"]], page["url"]
+    assert not any("\ufffd" in row["text"] for row in kept)
+
+
+def test_the_folder_names_no_place_or_time(finished: Path) -> None:
+    for name in ("report.json", "manifest.json"):
+        text = (finished / name).read_text()
+        assert str(ROOT) not in text
+        assert os.uname().nodename not in text or len(os.uname().nodename) < 4
+
+
+@pytest.mark.parametrize("workers", ["2", "4"])
+def test_bytes_do_not_depend_on_workers(finished: Path, tmp_path: Path, workers: str) -> None:
+    tamis("curate", "run", RECIPE, "-o", tmp_path / "out", "--workers", workers)
+    assert_same(finished, tmp_path / "out")
+
+
+def test_bytes_do_not_depend_on_the_order_of_sources(tmp_path: Path, needs_model: None) -> None:
+    crawl = ROOT / "fixtures" / "crawl"
+    names = sorted(str(path.relative_to(ROOT)) for path in crawl.glob("*.gz"))
+    assert len(names) > 2
+    random.Random(4).shuffle(shuffled := names[:])
+    assert shuffled != names
+    tamis("curate", "ingest", *names, "-o", tmp_path / "a", "--shard-size", "20000")
+    tamis("curate", "ingest", *shuffled, "-o", tmp_path / "b", "--shard-size", "20000")
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def killed_then_finished(out: Path, seconds: float) -> bool:
+    """Run, kill -9 after some seconds, run to the end; tell whether the kill came in time."""
+    first = subprocess.Popen(
+        command("curate", "run", RECIPE, "-o", out, "--workers", "2"), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    in_time = first.poll() is None
+    first.kill()
+    first.wait()
+    tamis("curate", "run", RECIPE, "-o", out, "--workers", "2")
+    return in_time
+
+
+def duration(out: Path) -> float:
+    begin = time.monotonic()
+    tamis("curate", "run", RECIPE, "-o", out, "--workers", "2")
+    return time.monotonic() - begin
+
+
+def test_bytes_survive_kill_9(finished: Path, tmp_path: Path) -> None:
+    whole = duration(tmp_path / "whole")
+    killed = killed_then_finished(tmp_path / "out", whole * 0.6)
+    assert killed
+    assert_same(finished, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_bytes_survive_kill_9_at_ten_random_moments(finished: Path, tmp_path: Path) -> None:
+    whole = duration(tmp_path / "whole")
+    moments = random.Random(9)
+    killed = 0
+    for number in range(10):
+        out = tmp_path / str(number)
+        killed += killed_then_finished(out, moments.uniform(0.05, 0.95) * whole)
+        assert_same(finished, out)
+        shutil.rmtree(out)
+    assert killed >= 7, "most kills must hit a run that was still going"
+
+
+def test_a_finished_run_is_not_done_again_and_a_changed_stage_is(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    before = {path.name: path.stat().st_mtime_ns for path in (out / ".work" / "tasks").iterdir()}
+    tamis("curate", "run", RECIPE, "-o", out)
+    assert_same(finished, out)
+    assert {path.name: path.stat().st_mtime_ns for path in (out / ".work" / "tasks").iterdir()} == before
+    recipe = tmp_path / "recipe.yaml"
+    text = RECIPE.read_text().replace("threshold: 0.8", "threshold: 0.9").replace("../crawl", f"{ROOT}/fixtures/crawl")
+    recipe.write_text(text)
+    tamis("curate", "run", recipe, "-o", tmp_path / "base")
+    tasks = {path.name for path in (tmp_path / "base" / ".work" / "tasks").iterdir()}
+    recipe.write_text(text.replace("threshold: 0.9", "threshold: 0.7"))
+    tamis("curate", "run", recipe, "-o", tmp_path / "base")
+    after = {path.name for path in (tmp_path / "base" / ".work" / "tasks").iterdir()}
+    assert tasks & after, "stages before the change were not done again"
+    assert tasks - after, "those after it were"
+
+
+@pytest.fixture
+def started(tmp_path: Path, needs_model: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a run and wait until it works on its first stage."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(out: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command("curate", "run", RECIPE, "-o", out, "--workers", "2"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        deadline = time.monotonic() + 30
+        while not (out / ".work" / "drafts").is_dir() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_ctrl_c_is_one_line_and_can_be_gone_on_from(
+    finished: Path, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = started(tmp_path / "out")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.strip() == "interrupted; finished shards are kept: run the same command again to go on"
+    tamis("curate", "run", RECIPE, "-o", tmp_path / "out")
+    assert_same(finished, tmp_path / "out")
+
+
+def test_a_second_run_into_the_same_folder_is_refused(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = started(tmp_path / "out")
+    refused = tamis("curate", "run", RECIPE, "-o", tmp_path / "out", code=3)
+    assert "is in use by another run" in refused.stderr
+    assert process.wait(timeout=120) == 0
+
+
+def test_a_killed_worker_changes_nothing(
+    finished: Path, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = started(tmp_path / "out")
+    deadline = time.monotonic() + 20
+    victims: list[int] = []
+    while not victims and time.monotonic() < deadline and process.poll() is None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        victims = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        time.sleep(0.05)
+    assert victims
+    os.kill(victims[0], signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert_same(finished, tmp_path / "out")
