@@ -23,7 +23,7 @@ from tamis.run.report import StageCounts, build_report
 from tamis.run.shard import Layer, Shard, apply_removals, run_stage
 from tamis.run.timing import write_timing
 from tamis.stage import MapStage, Task
-from tamis.storage import is_remote, upload, writing
+from tamis.storage import is_remote, upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,15 @@ def _check_output(folder: Path, plan: Plan) -> None:
     """Refuse to write where something else lives, or onto the input."""
     if plan.corpus and folder.resolve() == plan.corpus.folder.resolve():
         raise UsageError(f"{folder} is the input; choose another -o")
-    with writing(folder):
+    try:
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder} is a file; -o takes a folder")
         known = (folder / WORK).is_dir() or (folder / "manifest.json").is_file()
         if folder.is_dir() and not known and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty and holds no corpus; choose another -o")
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {(error.strerror or str(error)).lower()}; choose another -o") from None
 
 
 def _run(run: _Run, folder: Path) -> dict[str, Any]:

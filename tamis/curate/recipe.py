@@ -90,17 +90,19 @@ def read_stages(listed: Sequence[Located]) -> tuple[Ingest | None, list[Stage]]:
     stages: list[Stage] = []
     problems: list[str] = []
     for number, item in enumerate(listed):
+        where = item.where
         try:
             kind, settings = _entry(item)
+            where = settings.where
             if kind == "ingest":
                 if number:
-                    raise RecipeError(f"{item.where}: ingest comes first or not at all")
+                    raise RecipeError("ingest comes first or not at all")
                 options = build(Ingest, settings, "stage ingest")
             else:
                 stages.append(_stage(kind, settings))
         except RecipeError as error:
             message = str(error)
-            problems.append(message if message.startswith(item.where.split(":")[0]) else f"{item.where}: {message}")
+            problems.append(message if message.startswith(where.split(":")[0]) else f"{where}: {message}")
     if problems:
         raise RecipeError("\n".join(problems))
     return options, stages
