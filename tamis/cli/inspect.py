@@ -86,19 +86,25 @@ def report(folder: str, form: str, html: str | None, verbose: bool, **_: Any) ->
     from tamis.cli.show import summary
     from tamis.errors import InputError
     from tamis.run.corpus import open_corpus
+    from tamis.run.report import REPORT_VERSION
 
     open_corpus(folder)
     path = Path(folder) / "report.json"
     try:
         text = path.read_bytes()
         data = orjson.loads(text)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
+        version = data["version"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"cannot read {path}: not a report ({error})") from None
+    if version != REPORT_VERSION:
+        raise InputError(
+            f"{path} is a report of version {version}; this tamis reads {REPORT_VERSION}: run the job again"
+        )
     if html:
         from tamis.run.page import render
         from tamis.storage import write_text
 
-        write_text(html, render(data, Path(folder).name))
+        write_text(html, render(data, Path(folder).resolve().name))
     if form == "json":
         sys.stdout.buffer.write(text)
     else:

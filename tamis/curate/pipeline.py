@@ -92,7 +92,8 @@ def _check_output(folder: Path, plan: Plan) -> None:
             raise OutputError(f"{folder} is not empty and holds no corpus; choose another -o")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write {folder}: {(error.strerror or str(error)).lower()}; choose another -o") from None
+        cause = (error.strerror or str(error)).lower()
+        raise OutputError(f"cannot write {folder}: {cause}; choose another -o") from None
 
 
 def _run(run: _Run, folder: Path) -> dict[str, Any]:

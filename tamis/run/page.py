@@ -120,12 +120,14 @@ def _flow(stages: Sequence[Mapping[str, Any]]) -> str:
     cut = any(_parts(stage, "tokens")[3][1] for stage in stages)
     if cut:
         legend += '<li><span class="tag cut">cut</span> taken out of texts that are kept</li>'
+    hint = "Parts too thin to see are drawn two pixels wide."
+    if stages[0]["kind"] == "ingest":
+        hint = f"A record that never became a document is counted in documents and has no tokens. {hint}"
     return (
         f'<section class="card"><h2>Through the stages</h2>\n<ul class="legend">{legend}</ul>\n'
         + _funnel(stages, "documents", cut=False)
         + _funnel(stages, "tokens", cut=cut)
-        + '<p class="hint">A record that never became a document is counted in documents and has no tokens. '
-        "Parts too thin to see are drawn two pixels wide.</p>\n" + "</section>\n"
+        + f'<p class="hint">{hint}</p>\n</section>\n'
     )
 
 

@@ -32,6 +32,8 @@ MAX_DAMAGE: Final = 3
 """Damaged records of one file that are shown with their offset and reason."""
 
 MAX_PARAMETERS: Final = 60
+MAX_VALUE: Final = 2000
+"""Characters of one parameter that are shown: the rules of a stage are one of them."""
 
 
 def alarms(report: Mapping[str, Any]) -> str:
@@ -62,7 +64,7 @@ def sources(report: Mapping[str, Any]) -> str:
         key=lambda item: (-((item[1] - item[2]) / item[1] if item[1] else 0.0), -item[1], item[0]),
     )
     hint = f"Loss is the share of a source’s documents that left after reading. The alarm rings above {bound}"
-    hint += "." if report["alarm_count"] else "; no source is above."
+    hint += "." if report["alarm_count"] else "; it did not ring."
     top = f'<section class="card"><h2>Loss by source</h2>\n<p class="hint">{hint}</p>\n'
     if not ranked:
         return top + '<p class="quiet">No source.</p></section>\n'
@@ -79,6 +81,9 @@ def sources(report: Mapping[str, Any]) -> str:
     ]
     heads = ["Source", "", "#In", "#Kept", "#Lost", "#Loss"]
     caption = f"{counted(len(ranked), 'source')}, worst first"
+    if all(came == kept for _, came, kept in ranked):
+        listed = table(caption, heads, rows, "losses") + more(len(ranked) - len(rows), "source")
+        return f"{top}{fold(counted(len(ranked), 'source') + ' without loss', listed)}</section>\n"
     listed = folded_table(rows, FIRST, len(ranked), "source", caption=caption, heads=heads, kind="losses")
     return f"{top}{_spread(ranked)}{listed}</section>\n"
 
@@ -183,7 +188,7 @@ def signatures(report: Mapping[str, Any]) -> str:
     tables = []
     for stage, values in ranked[:MAX_PARAMETERS]:
         listed = sorted(values.items())
-        rows = [[name(key), f"<code>{text(_plain(value))}</code>"] for key, value in listed[:MAX_PARAMETERS]]
+        rows = [[name(key), f"<code>{text(_plain(value), MAX_VALUE)}</code>"] for key, value in listed[:MAX_PARAMETERS]]
         tables.append(table(name(stage), ["Parameter", "Value"], rows, "params"))
         tables.append(more(len(listed) - MAX_PARAMETERS, "parameter"))
     tables.append(more(len(ranked) - MAX_PARAMETERS, "stage"))

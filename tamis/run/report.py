@@ -11,6 +11,8 @@ from typing import Any, Final
 from tamis.errors import TamisError
 from tamis.run.counts import UNITS, Counts, Size
 
+REPORT_VERSION: Final = 1
+
 MIN_ALARM_DOCUMENTS: Final = 10
 """A source of fewer documents may well lose them all without anything being wrong."""
 
@@ -49,7 +51,7 @@ def build_report(
     ]
     rolled = _roll_up(sources)
     return {
-        "version": 1,
+        "version": REPORT_VERSION,
         "stages": billed,
         "total": total,
         "sources": {
