@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
@@ -112,18 +113,65 @@ def test_removals_carry_their_evidence(kept: list[dict[str, Any]], gone: list[di
         assert json.loads(row["detail"])["keeper"] in staying, "the last stage points to documents that stay"
 
 
-def test_the_corpus_is_what_a_reader_would_choose(kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:
-    expected = json.loads((ROOT / "fixtures" / "crawl" / "expected.json").read_text(encoding="utf-8"))
-    pages = expected["pages"] if isinstance(expected, dict) else expected
-    urls = {row["url"] for row in kept}
-    missing = [page["url"] for page in pages if page["expect"] == "kept" and page["url"] not in urls]
-    wrong = [page["url"] for page in pages if page["expect"] == "dropped" and page["url"] in urls]
-    assert (missing, wrong) == ([], [])
-    texts = {row["url"]: row["text"] for row in (*gone, *kept)}
-    for page in pages:
-        if page.get("phrase") and page["expect"] != "failed":
-            assert page["phrase"] in texts[page["url"]], page["url"]
-    assert not any("\ufffd" in row["text"] for row in kept)
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / "fixtures" / "crawl" / "expected.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_the_recipe_reads_what_the_fixtures_name(expected: dict[str, Any]) -> None:
+    sources = yaml.safe_load(RECIPE.read_text())["sources"]
+    assert sources == [f"../crawl/{name}" for name in expected["inputs"]]
+
+
+def test_the_corpus_is_what_a_reader_would_choose(kept: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    """Pages are told by a phrase that only they have, since a text file has no URL."""
+    texts = [row["text"] for row in kept]
+    holds = {page["id"]: sum(page["phrase"] in text for text in texts) for page in expected["pages"]}
+    wanted = {"kept": {1}, "one_of_group": {1}, "dropped": {0}, "failed": {0}, "any": {0, 1}}
+    wrong = {
+        page["id"]: (page["expect"], holds[page["id"]])
+        for page in expected["pages"]
+        if holds[page["id"]] not in wanted[page["expect"]]
+    }
+    assert wrong == {}
+
+
+def test_every_encoding_comes_out_right(
+    kept: list[dict[str, Any]], gone: list[dict[str, Any]], expected: dict[str, Any]
+) -> None:
+    texts = [row["text"] for row in (*kept, *gone)]
+    encoded = [page for page in expected["pages"] if page.get("encoding")]
+    assert len(encoded) >= 9
+    assert [page["id"] for page in encoded if not any(page["phrase"] in text for text in texts)] == []
+    assert not any("\ufffd" in text for text in texts)
+
+
+def test_pages_leave_for_the_reason_one_would_give(gone: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    dropped = [page for page in expected["pages"] if page["expect"] == "dropped" and page.get("reasons")]
+    found = 0
+    for page in dropped:
+        rows = [row for row in gone if row["url"] == page["url"] or page["phrase"] in row["text"]]
+        families = {family(row) for row in rows}
+        found += bool(rows)
+        assert families & set(page["reasons"]), f"{page['id']}: {[(r['stage'], r['reason']) for r in rows]}"
+    assert found == len(dropped)
+
+
+def family(row: dict[str, Any]) -> str:
+    """Which of the families of expected.json a removal belongs to."""
+    if row["stage"] == "ingest" or row["reason"] == "empty":
+        return "empty"
+    if "dedup" in row["stage"]:
+        return "duplicate"
+    rule = (row["rule"] or "").split("@")[0].split("(")[0]
+    return {
+        "language": "language",
+        "gopher-quality": "quality",
+        "gopher-repetition": "repetition",
+        "c4": "line rules",
+        "fineweb": "line rules",
+    }[rule]
 
 
 def test_the_folder_names_no_place_or_time(finished: Path) -> None:
@@ -198,6 +246,7 @@ def test_a_finished_run_is_not_done_again_and_a_changed_stage_is(finished: Path,
     assert {path.name: path.stat().st_mtime_ns for path in (out / ".work" / "tasks").iterdir()} == before
     recipe = tmp_path / "recipe.yaml"
     text = RECIPE.read_text().replace("threshold: 0.8", "threshold: 0.9").replace("../crawl", f"{ROOT}/fixtures/crawl")
+    assert "threshold: 0.9" in text
     recipe.write_text(text)
     tamis("curate", "run", recipe, "-o", tmp_path / "base")
     tasks = {path.name for path in (tmp_path / "base" / ".work" / "tasks").iterdir()}
