@@ -166,10 +166,10 @@ def _sift(batch: TextBatch, rows: Rows, rules: Sequence[Rule], found: _Found) ->
 
 
 def _first_look(rules: Sequence[Rule]) -> list[Rule]:
-    """Return the rules worth measuring in one walk: up to the first that edits, without the heavy ones."""
-    chosen = []
+    """Return the rules to measure in one walk: up to the first that edits, without heavy ones that may see less."""
+    chosen: list[Rule] = []
     for rule in rules:
-        if not getattr(rule, "heavy", False):
+        if not chosen or not getattr(rule, "heavy", False):
             chosen.append(rule)
         if isinstance(rule, Editor):
             break

@@ -15,51 +15,72 @@ from tamis.curate.dedup.records import Records, leading
 RANGE_KEYS: Final = 16_000_000
 """Keys that one range of a band should hold, 8 bytes each and as many again while they are sorted."""
 
+GROUP_KEYS: Final = 2_000_000
+"""Keys that make a task worth its while: below that it takes several bands."""
+
 BATCH_SHINGLES: Final = 16_000_000
 """Shingles that one batch of the sieve should hold, 16 bytes each; a single component may exceed it."""
 
 MEMBER: Final = np.dtype([("doc", "<u4"), ("bucket", "<i8")])
 
 
-def band_buckets(
-    folders: Sequence[Path], collapsed: Path, bases: Sequence[int], which: tuple[int, int, int], out: Path
-) -> dict[str, Any]:
-    """Write the buckets of two or more documents of one band, in one range of its keys.
+def band_groups(total: int, bands: int) -> list[tuple[int, int]]:
+    """Return first and last + 1 of the bands that one task takes; few for many documents, by their number alone."""
+    size = max(1, GROUP_KEYS // max(1, total))
+    return [(first, min(first + size, bands)) for first in range(0, bands, size)]
 
-    A key and its document number are packed into one integer: sorting those in place is several times as fast as
-    sorting keys with an index, for half the memory. The document takes the low bits that the total needs; what of the
-    key is cut off for it can only make two keys equal by chance, and verification tells those apart.
+
+def band_buckets(
+    folders: Sequence[Path], collapsed: Path, bases: Sequence[int], which: tuple[tuple[int, int], int, int], out: Path
+) -> dict[str, Any]:
+    """Write the buckets of two or more documents of some bands, in one range of their keys.
 
     Args:
         folders: Record folder of each shard, with ``keys.npy`` of shape (bands, rows).
         collapsed: Folder with the pairs of the documents that stand in for no comparison.
         bases: Number of the first document of each shard, and the total.
-        which: Band, range, and bits of the range.
+        which: Bands (first, last + 1), range, and bits of the range.
         out: Gets ``docs.npy`` (bucket after bucket, rising within) and ``bounds.npy`` (where each begins, and the end).
     """
-    band, part, bits = which
-    gone = np.zeros(bases[-1], np.bool_)
-    gone[np.load(collapsed / "removed.npy", mmap_mode="r")["doc"]] = True
+    (first, last), part, bits = which
+    here = np.ones(bases[-1], np.bool_)
+    here[np.load(collapsed / "removed.npy", mmap_mode="r")["doc"]] = False
     width = np.uint64(max(1, (bases[-1] - 1).bit_length()))
-    packed = [np.empty(0, np.uint64)]
-    for folder, base in zip(folders, bases, strict=False):
-        keys = np.array(np.load(folder / "keys.npy", mmap_mode="r")[band])
-        chosen = ~gone[base : base + len(keys)] & (leading(keys, bits) == part)
-        docs = np.flatnonzero(chosen).astype(np.uint64) + np.uint64(base)
-        packed.append(keys[chosen] >> width << width | docs)
-    sorted_keys = np.concatenate(packed)
-    del packed
-    sorted_keys.sort()
-    buckets = sorted_keys >> width
-    same = buckets[1:] == buckets[:-1]
-    member = np.zeros(len(buckets), np.bool_)
+    docs, bounds, total = [np.empty(0, np.uint32)], [np.empty(0, np.int64)], 0
+    for band in range(first, last):
+        packed = [np.empty(0, np.uint64)]
+        for folder, base in zip(folders, bases, strict=False):
+            keys = np.array(np.load(folder / "keys.npy", mmap_mode="r")[band])
+            chosen = here[base : base + len(keys)] & (leading(keys, bits) == part)
+            numbers = np.flatnonzero(chosen).astype(np.uint64) + np.uint64(base)
+            packed.append(keys[chosen] >> width << width | numbers)
+        members, begins = _buckets(np.concatenate(packed), width)
+        docs.append(members)
+        bounds.append(begins + total)
+        total += len(members)
+    np.save(out / "docs.npy", np.concatenate(docs))
+    np.save(out / "bounds.npy", np.append(np.concatenate(bounds), total))
+    return {"buckets": sum(map(len, bounds)), "members": total}
+
+
+def _buckets(packed: NDArray[np.uint64], width: np.uint64) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the documents whose key is not alone, bucket after bucket, and where each bucket begins.
+
+    Key and document number are packed into one integer: sorting those in place is several times as fast as sorting
+    keys with an index, for half the memory. The document takes the low bits that the total needs; what of the key is
+    cut off for it can only make two keys equal by chance, and verification tells those apart.
+    """
+    packed.sort()
+    keys = packed >> width
+    same = keys[1:] == keys[:-1]
+    member = np.zeros(len(keys), np.bool_)
     member[1:] = same
     member[:-1] |= same
-    buckets = buckets[member]
-    begins = np.flatnonzero(np.concatenate([np.ones(min(len(buckets), 1), np.bool_), buckets[1:] != buckets[:-1]]))
-    np.save(out / "docs.npy", (sorted_keys[member] & ((np.uint64(1) << width) - np.uint64(1))).astype(np.uint32))
-    np.save(out / "bounds.npy", np.append(begins, len(buckets)))
-    return {"buckets": len(begins), "members": len(buckets)}
+    keys = keys[member]
+    begins = np.ones(len(keys), np.bool_)
+    begins[1:] = keys[1:] != keys[:-1]
+    docs = packed[member] & ((np.uint64(1) << width) - np.uint64(1))
+    return docs.astype(np.uint32), np.flatnonzero(begins)
 
 
 def batches_of(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tamis.curate.dedup.flow import (
     Numbering,
@@ -45,7 +46,7 @@ def reduce_equal(
     maps = [
         Task(
             task_key(signature, "keys", view.key, bits),
-            f"{stage.kind}: keys of shard {view.index}",
+            f"{stage.kind}: keys",
             call,
             (view, stage, bits),
         )
@@ -60,11 +61,11 @@ def reduce_equal(
     removals = [
         Task(
             task_key(signature, "removals", key, position),
-            f"{stage.kind}: removals of shard {view.index}",
+            f"{stage.kind}: removals",
             write_removals,
             (merged.folder, position, numbers.bases, folders, (reason, 1.0)),
         )
-        for position, view in enumerate(views)
+        for position in range(len(views))
     ]
     done = [
         replace(one, result={**one.result, "notes": source.result.get("notes", {})})
@@ -80,7 +81,7 @@ def collapse_tasks(
     return [
         Task(
             task_key(signature, "equal", keys, bits, part),
-            f"{kind}: equal keys, range {part + 1} of {1 << bits}",
+            f"{kind}: equal keys",
             collapse_range,
             (folders, numbers.bases, part),
         )
@@ -98,6 +99,8 @@ def collapse_range(folders: Sequence[Path], bases: Sequence[int], part: int, out
         found.append(stored.all[rows])
         docs.append(rows + base)
     records, numbers = np.concatenate(found), np.concatenate(docs)
+    shared = _not_alone(records["key"][:, 0])
+    records, numbers = records[shared], numbers[shared]
     best = keeper_order(records)
     records, numbers = records[best], numbers[best]
     # Stable, so that within a key the order of the keepers stays.
@@ -108,6 +111,16 @@ def collapse_range(folders: Sequence[Path], bases: Sequence[int], part: int, out
     keepers = numbers[np.flatnonzero(first)][np.cumsum(first) - 1]
     save_pairs(out, numbers[~first], keepers[~first], np.ones(int((~first).sum())))
     return {"removed": int((~first).sum())}
+
+
+def _not_alone(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the positions, rising, of the values that occur more than once: mostly few, and only they need ranking."""
+    order = np.argsort(values)
+    same = values[order[1:]] == values[order[:-1]]
+    shared = np.zeros(len(values), np.bool_)
+    shared[order[1:][same]] = True
+    shared[order[:-1][same]] = True
+    return np.flatnonzero(shared)
 
 
 def merge_pairs(folders: Sequence[Path], out: Path) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def text_records(view: ShardView, stage: ExactDedup, bits: int, out: Path) -> di
     """Write the record files of one shard, the normalised text as key."""
     with RecordWriter(out, view.rows) as writer:
         for table in view.batches(["id", "text"]):
-            keys = hashes128([normalise(text or "").encode() for text in table["text"].to_pylist()])
-            writer.add(table["id"], keys, count_chars(TextBatch(table["text"])))
+            batch = TextBatch(table["text"])
+            batch.check()
+            keys = hashes128([normalise(text or "").encode() for text in batch.texts.to_pylist()])
+            writer.add(table["id"], keys, count_chars(batch))
         writer.finish(bits)
     return {"rows": view.rows}

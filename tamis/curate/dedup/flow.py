@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,7 +17,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from tamis.curate.dedup.records import PAIR, Records
-from tamis.errors import DataError, UsageError
+from tamis.errors import TamisError, UsageError
 from tamis.stage import REMOVAL_SCHEMA, Done, RunTasks, ShardView, Task
 
 REVISION: Final = 1
@@ -45,7 +46,7 @@ class Numbering:
         order = tuple(sorted(range(len(shards)), key=lambda i: (shards[i].key, shards[i].index)))
         bases = tuple(accumulate((shards[i].rows for i in order), initial=0))
         if bases[-1] > 1 << 32:
-            raise DataError(f"{bases[-1]} documents in one deduplication, expected at most {1 << 32}; split the corpus")
+            raise TamisError(f"{bases[-1]} documents in one deduplication, expected at most {1 << 32}; split the corpus")
         return cls(order, bases)
 
     @property
@@ -101,23 +102,23 @@ def write_removals(
         out: Where to write.
     """
     pairs: NDArray[np.void] = np.load(resolved / "removed.npy", mmap_mode="r")
-    start, end = np.searchsorted(pairs["doc"], np.array(bases[position : position + 2], np.int64))
+    # bisect reads a few pages of the file; searchsorted would load and widen all of it.
+    start, end = (bisect_left(pairs["doc"], base) for base in bases[position : position + 2])
     mine = np.array(pairs[start:end])
-    keepers = ids_of(mine["keeper"], bases, folders)
-    details = [json.dumps({"keeper": keeper}, ensure_ascii=False) for keeper in keepers]
+    # Many rows may share a keeper: look each up once.
+    keepers, which = np.unique(mine["keeper"], return_inverse=True)
+    details = [json.dumps({"keeper": one}, ensure_ascii=False) for one in ids_of(keepers, bases, folders)]
     n = len(mine)
-    table = pa.table(
-        {
-            "row": pa.array((mine["doc"].astype(np.int64) - bases[position]).astype(np.uint32)),
-            "outcome": pa.array(["dropped"] * n, pa.string()),
-            "reason": pa.array([why[0]] * n, pa.string()),
-            "rule": pa.nulls(n, pa.string()),
-            "value": pa.array(mine["value"]),
-            "threshold": pa.array(np.full(n, why[1])),
-            "detail": pa.array(details, pa.string()),
-        },
-        schema=REMOVAL_SCHEMA,
-    )
+    columns = {
+        "row": pa.array((mine["doc"].astype(np.int64) - bases[position]).astype(np.uint32)),
+        "outcome": pa.repeat("dropped", n),
+        "reason": pa.repeat(why[0], n),
+        "rule": pa.nulls(n, pa.string()),
+        "value": pa.array(mine["value"]),
+        "threshold": pa.array(np.full(n, why[1])),
+        "detail": pa.array(details, pa.string()).take(pa.array(which)),
+    }
+    table = pa.table(columns, schema=REMOVAL_SCHEMA)
     pq.write_table(table, out / "removed.parquet", compression="zstd")
     return {"removed": n}
 

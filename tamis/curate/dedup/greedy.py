@@ -8,15 +8,15 @@ import numpy as np
 
 def warm() -> None:
     """Compile every kernel of this module, or load it from numba's cache."""
-    members, bounds = np.zeros(2, np.uint32), np.array([0, 2])
+    none, one = np.zeros(1, np.int64), np.array([0, 1])
     parent = np.zeros(1, np.uint32)
-    join(parent, members, bounds)
-    roots(parent, np.zeros(1, np.int64))
-    gather(
-        np.zeros(1, np.uint64), np.array([0, 1]), (np.zeros(1, np.int64), np.zeros(1, np.int64)), np.zeros(1, np.uint64)
-    )
-    one = np.array([0, 1])
-    sieve((np.zeros(1, np.uint64), one), (one, np.zeros(1, np.int64)), one, (0.8, 2))
+    join(parent, parent, one)
+    roots(parent, none)
+    hashes = np.zeros(1, np.uint64)
+    stored = hashes.copy()
+    stored.flags.writeable = False  # as a mapped file is: another type to the compiler
+    gather(stored, one, (none, none), hashes)
+    sieve((hashes, one), (one, none), one, (0.8, 2))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -111,7 +111,7 @@ def _candidates(buckets_of, doc, state, found):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def sieve(sets, buckets_of, sizes, settings):  # type: ignore[no-untyped-def]
+def sieve(sets, buckets_of, sizes, settings):  # type: ignore[no-untyped-def]  # long: one loop over shared state
     """Take documents from the best keeper to the worst; remove those that are near a kept one.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tamis.curate.dedup.bands import BATCH_SHINGLES, RANGE_KEYS, band_buckets, batches_of
+from tamis.curate.dedup.bands import BATCH_SHINGLES, RANGE_KEYS, band_buckets, band_groups, batches_of
 from tamis.curate.dedup.equal import collapse_tasks, merge_pairs
 from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, run_once, task_key, write_removals
 from tamis.curate.dedup.records import RecordWriter
@@ -94,8 +94,7 @@ class _Flow:
 
     def _task(self, step: str, call: Any, args: tuple[Any, ...], *parts: object) -> Task:
         key = task_key(self.signature, step, self.content, *parts)
-        label = f"minhash: {step}" + "".join(f" {part}" for part in parts)
-        return Task(key, label, call, args)
+        return Task(key, f"minhash: {step}", call, args)
 
     def _one(self, task: Task) -> Done:
         [done] = self._run([task])
@@ -132,7 +131,7 @@ class _Flow:
         tasks = [
             Task(
                 task_key(identity, "signatures", view.key, self.bits),
-                f"minhash: signatures of shard {view.index}",
+                "minhash: signatures",
                 signature_records,
                 (view, stage, self.bits),
             )
@@ -149,8 +148,10 @@ class _Flow:
     def _buckets(self, folders: list[Path], collapsed: Path) -> list[Path]:
         bits = range_bits(self.numbers.total, RANGE_KEYS)
         tasks = [
-            self._task("band", band_buckets, (folders, collapsed, self.numbers.bases, (band, part, bits)), band, part)
-            for band in range(self.stage.bands)
+            self._task(
+                "bands", band_buckets, (folders, collapsed, self.numbers.bases, (group, part, bits)), group, part
+            )
+            for group in band_groups(self.numbers.total, self.stage.bands)
             for part in range(1 << bits)
         ]
         return [done.folder for done in self._run(tasks)]
@@ -164,7 +165,7 @@ class _Flow:
         return [done.folder for done in self._run(tasks)]
 
     def _sieve(self, batches: Done, sources: list[tuple[Path, Path]]) -> list[Done]:
-        settings = (self.stage.threshold, self.stage.bucket_limit)
+        settings = (float(self.stage.threshold), self.stage.bucket_limit)
         return self._run(
             [
                 self._task("sieve", sieve_batch, (batches.folder, which, sources, self.numbers.bases, settings), which)

@@ -22,6 +22,9 @@ RECORD: Final = np.dtype([("key", "<u8", 2), ("id", "<u8", 2), ("length", "<i8")
 PAIR: Final = np.dtype([("doc", "<u4"), ("keeper", "<u4"), ("value", "<f8")])
 """A removed document, the document kept for it, and their similarity."""
 
+IDS_ROWS: Final = 50_000
+"""Ids in one piece of ``ids.arrow``: batches are much smaller, and thousands of pieces are slow to look up in."""
+
 _IDS: Final = pa.schema([pa.field("id", pa.string())])
 
 
@@ -34,7 +37,9 @@ class RecordWriter:
         self._next = 0
         self._keyed = np.ones(rows, np.bool_)
         self._records = np.lib.format.open_memmap(out / "records.npy", "w+", RECORD, (rows,))
-        self._ids = pa.ipc.new_file(pa.OSFile(str(out / "ids.arrow"), "wb"), _IDS)
+        self._sink = pa.OSFile(str(out / "ids.arrow"), "wb")
+        self._ids = pa.ipc.new_file(self._sink, _IDS)
+        self._waiting: list[pa.ChunkedArray] = []
 
     def __enter__(self) -> RecordWriter:
         return self
@@ -43,6 +48,7 @@ class RecordWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ids.close()
+        self._sink.close()
 
     def add(
         self,
@@ -56,8 +62,9 @@ class RecordWriter:
         rows = slice(self._next, self._next + len(ids))
         if rows.stop > self._rows:
             raise ValueError(f"the shard gave more rows than the {self._rows} it announced")
-        ids = ids.cast(pa.string())
-        self._ids.write_table(pa.table([ids], schema=_IDS))
+        self._waiting.append(ids.cast(pa.string()))
+        if sum(map(len, self._waiting)) >= IDS_ROWS:
+            self._flush_ids()
         at = self._records[rows]
         at["key"], at["id"], at["length"] = keys, hashes128([one.encode() for one in ids.to_pylist()]), lengths
         at["tokens"] = 0 if tokens is None else tokens
@@ -70,11 +77,18 @@ class RecordWriter:
         """Group the rows by the leading ``bits`` of their key."""
         if self._next != self._rows:
             raise ValueError(f"the shard gave {self._next} rows, but announced {self._rows}")
+        self._flush_ids()
         rows = np.flatnonzero(self._keyed)
         part = leading(self._records["key"][:, 0][rows], bits)
         np.save(self._out / "order.npy", rows[np.argsort(part, kind="stable")].astype(np.uint32))
         np.save(self._out / "ranges.npy", np.searchsorted(np.sort(part), np.arange((1 << bits) + 1)))
         self._records.flush()
+
+    def _flush_ids(self) -> None:
+        if self._waiting:
+            chunks = [chunk for ids in self._waiting for chunk in ids.chunks]
+            self._ids.write_table(pa.table([pa.chunked_array(chunks, pa.string()).combine_chunks()], schema=_IDS))
+            self._waiting.clear()
 
 
 class Records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def candidate_sets(view: ShardView, shingling: Shingling, batches: Path, base: i
     several times the disk. Writes ``hashes.npy`` (sets, one after the other) and ``offsets.npy``.
     """
     docs = np.load(batches / "docs.npy", mmap_mode="r")
-    start, end = np.searchsorted(docs, [base, base + view.rows]).tolist()
+    start, end = bisect_left(docs, base), bisect_left(docs, base + view.rows)
     rows = np.asarray(docs[start:end], np.int64) - base
     sizes = [np.zeros(1, np.int64)]
     at = 0

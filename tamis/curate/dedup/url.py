@@ -54,16 +54,18 @@ def normalise(url: str, drop_tracking: bool = False) -> str:
     url = url.strip()
     try:
         parts = urlsplit(url)
+        named = bool(parts.hostname)
+        _ = parts.port  # a port that is no number is no URL either
     except ValueError:
         return url
-    if not parts.netloc:
+    if not named:
         return url
     user, at, host = parts.netloc.rpartition("@")
     host = host.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, ":")).removesuffix(":")
-    query = parts.query
+    query = parts.query.rstrip()
     if drop_tracking and query:
         query = "&".join(field for field in query.split("&") if not _tracks(field.partition("=")[0].lower()))
-    return urlunsplit((parts.scheme, user + at + host, parts.path or "/", query, ""))
+    return urlunsplit((parts.scheme, user + at + host, parts.path or "/", query, "")).strip()
 
 
 def _tracks(name: str) -> bool:

@@ -69,6 +69,10 @@ _SEGMENT_ENDS: Final = re.compile(rb"[<>\r\n]+")
 _SEARCHED_BYTES: Final = 1_000_000
 _SAMPLE_BYTES: Final = 8_192
 
+_ASCII_BYTES: Final = bytes(range(128))
+_FEW_BYTES: Final = 8
+"""With fewer bytes beyond ASCII, detection among the Latin sets is a guess, and windows-1252 the likelier one."""
+
 _ASIAN_SETS: Final = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"})
 _SURE_ASIAN, _SURE_LATIN, _SURE_OTHER = -0.2, 0.05, -0.5
 """A declared reading at least this good is taken at once; wrong readings of running text do not come near it.
@@ -176,7 +180,13 @@ def _choose(data: bytes, declared: str | None, html: bool, marked: bool) -> str:
             if judged[codec] <= sure:
                 return codec
             trust[codec] = max(margin, trust.get(codec, 0.0))
-    others = ((_detect(sample), _DETECTED), (_FALLBACKS[0], _FIRST_FALLBACK), *((name, 0.0) for name in _FALLBACKS[1:]))
+    detected = _detect(sample)
+    few = detected in _LATIN_SETS and len(sample.translate(None, _ASCII_BYTES)) < _FEW_BYTES
+    others = (
+        (detected, 0.0 if few else _DETECTED),
+        (_FALLBACKS[0], _FIRST_FALLBACK),
+        *((name, 0.0) for name in _FALLBACKS[1:]),
+    )
     for codec, margin in (("utf-8", _META if marked else 0.0), *others):
         if codec is not None and codec not in _SEVEN_BIT:
             trust[codec] = max(margin, trust.get(codec, 0.0))

@@ -6,6 +6,7 @@ its input ends, so that it does not outlive its parent.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -40,8 +41,7 @@ def main(arguments: list[str]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not print into the replies
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
-    limit = memory_mb * 2**20
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    _limit_memory(memory_mb * 2**20)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         work = load(name)
@@ -49,7 +49,19 @@ def main(arguments: list[str]) -> None:
         _send(replies, f"{type(error).__name__}: {error}".encode())
         return
     _send(replies, b"")
-    _serve(pages, replies, work, timeout_s)
+    gc.freeze()  # what was imported stays: the collector need not walk it again and again
+    try:
+        _serve(pages, replies, work, timeout_s)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+
+
+def _limit_memory(limit: int) -> None:
+    """Bound the private memory of this process, by less if the user's own limit is lower."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def load(name: str) -> Work:
@@ -85,7 +97,7 @@ def _attempt(work: Work, html: bytes, url: str | None, charset: str | None) -> b
             raise TypeError(f"the extractor returned {type(result).__name__}, not Extracted")
         return encode(result)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)
+        raise
     except Exception as error:
         detail = _ADDRESS.sub("0x", f"{type(error).__name__}: {error}")
         return encode(ExtractFailure(EXTRACT_ERROR, detail.encode("utf-8", "replace").decode()[:_DETAIL_CHARS]))

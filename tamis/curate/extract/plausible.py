@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +60,16 @@ def strangeness(text: str, *, kana_odd: bool = False) -> float:
     total = _WEIGHT_BAD * _count(own & _BAD)
     total += _WEIGHT_RARE * _count(own & (_RARE_HAN | _RARE_HANGUL))
     total += _latin(own, before, after) + _cased(own, before, after) + _asian(own, before | after, kana_odd)
-    total -= _REWARD_FREQUENT * _count(own & _FREQUENT_BIT)
+    # A letter by itself is no word: "à" of windows-1252 would be a frequent letter of windows-1251.
+    alone = ((own & (_SMALL | _CAPITAL)) != 0) & (((before | after) & (_SMALL | _CAPITAL)) == 0)
+    total -= _REWARD_FREQUENT * _count(((own & _FREQUENT_BIT) != 0) & ~alone)
     return total / len(places)
 
 
 Bits = NDArray[np.uint16]
 
 
-def _count(bits: Bits | NDArray[np.bool_]) -> float:
+def _count(bits: NDArray[Any]) -> float:
     """Count what is not zero."""
     return float(np.count_nonzero(bits))
 

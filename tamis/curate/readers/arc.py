@@ -66,7 +66,7 @@ class ArcReader:
         if len(parts) == 5 and not _is_date(parts[2]):
             longer = text.rsplit(" ", 9)  # version 2 has result code, checksum, location, offset, file name as well
             parts = [*longer[:4], longer[9]] if len(longer) == 10 and _is_date(longer[2]) else parts
-        if len(parts) != 5 or not (parts[4].isascii() and parts[4].isdecimal()):
+        if len(parts) != 5 or not (parts[4].isascii() and parts[4].isdecimal() and len(parts[4]) <= 15):
             return f"the header line does not end with a length: {text[-40:]!r}"
         url, _, date, media, length = parts
         return Head(len(line) + 1, int(length), _Fields(url=url, date=date, media=media))

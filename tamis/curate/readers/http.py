@@ -54,20 +54,25 @@ class Fields:
     def __init__(self, block: bytes) -> None:
         self._block = block = b"\n" + block + b"\n"
         self._lower = block.lower()
-        sloppy = b"\n " in block or b"\n\t" in block or b" :" in block or b"\t:" in block
-        self._split = _split(block) if sloppy else None
+        self._split: dict[str, str] | None = None
 
     def get(self, name: str, default: str = "") -> str:
         """Return the value without white space around it, or ``default`` if there is no such field."""
         if self._split is not None:
             return self._split.get(name, default)
         needle = _NEEDLES.get(name) or _NEEDLES.setdefault(name, b"\n%s:" % name.encode())
-        start = self._lower.find(needle)
+        block, start = self._block, self._lower.find(needle)
         if start < 0:
-            return default
-        start += len(needle)
-        value = self._block[start : self._block.find(b"\n", start)]
-        return value.decode().strip() if value.isascii() else _text(value)
+            if b" :" not in block and b"\t:" not in block:
+                return default
+        else:
+            start += len(needle)
+            end = block.find(b"\n", start)
+            if block[end + 1 : end + 2] not in (b" ", b"\t"):
+                value = block[start:end]
+                return value.decode().strip() if value.isascii() else _text(value)
+        self._split = _split(block)  # folded lines, or white space before colons
+        return self._split.get(name, default)
 
 
 _NEEDLES: Final[dict[str, bytes]] = {}

@@ -24,7 +24,7 @@ def lines(part: Slice) -> Iterator[tuple[int, bytes | NotPage]]:
         how = compression(stored.at(0, 8))
         if how is not None:
             if part.start == 0:
-                yield from _split(unpacked(stored.pieces(), how), 0, None)
+                yield from _split(unpacked(stored.pieces, how), 0, None)
             return
         start = part.start
         if start:

@@ -6,7 +6,7 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
@@ -116,13 +116,16 @@ def compression(head: bytes) -> str | None:
     return next((name for name, magic in MAGIC.items() if head.startswith(magic)), None)
 
 
-def unpacked(pieces: Iterator[bytes], how: str | None) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a stored stream; raises Damaged after the last byte that could be saved."""
+def unpacked(pieces: Callable[[], Iterator[bytes]], how: str | None) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a stored stream; raises Damaged after the last byte that could be saved.
+
+    ``pieces`` opens the stream, again if need be.
+    """
     if how is None:
-        return pieces
+        return pieces()
     if how in ("zstd", "lz4"):
         return _frames(pieces, how)
-    return _members(pieces, how)
+    return _members(pieces(), how)
 
 
 def _decompressor(how: str) -> Any:
@@ -160,18 +163,27 @@ def _members(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
         raise Damaged("the compressed data ends too early")
 
 
-def _frames(pieces: Iterator[bytes], how: str) -> Iterator[bytes]:
+def _frames(pieces: Callable[[], Iterator[bytes]], how: str) -> Iterator[bytes]:
+    """Unpack with FastWARC. A call that fails gives nothing, so after damage what came before is read byte by byte."""
+    given = 0
+    for size in (1 << 14, 1 << 6, 1):
+        reader, skip = _frame_reader(pieces(), how), given
+        try:
+            while skip and (data := reader.read(min(skip, 1 << 14))):
+                skip -= len(data)
+            while data := reader.read(size):
+                given += len(data)
+                yield data
+            return
+        except OSError as error:
+            damage = str(error)
+    raise Damaged(damage)
+
+
+def _frame_reader(pieces: Iterator[bytes], how: str) -> Any:
     from fastwarc import stream_io
 
-    reader = {"zstd": stream_io.ZstdReader, "lz4": stream_io.Lz4Reader}[how](_Source(pieces))
-    while True:
-        try:
-            data = reader.read(1 << 13)  # small: what is in the making when damage is met is lost
-        except OSError as error:
-            raise Damaged(str(error)) from None
-        if not data:
-            return
-        yield data
+    return {"zstd": stream_io.ZstdReader, "lz4": stream_io.Lz4Reader}[how](_Source(pieces))
 
 
 def plain_head(head: bytes) -> bytes:
@@ -190,7 +202,7 @@ def unpacked_head(head: bytes) -> tuple[bytes, bool]:
         return head, True
     found = b""
     try:
-        for piece in unpacked(iter((head,)), how):
+        for piece in unpacked(lambda: iter((head,)), how):
             found += piece
             if len(found) >= HEAD:
                 break
@@ -203,7 +215,7 @@ def whole(stored: Stored, limit: int) -> tuple[bytes, str | None] | None:
     """Return a file unpacked and what damaged it, if anything; None if it is larger than ``limit`` bytes."""
     found = bytearray()
     try:
-        for piece in unpacked(stored.pieces(), compression(stored.at(0, 8))):
+        for piece in unpacked(stored.pieces, compression(stored.at(0, 8))):
             found += piece
             if len(found) > limit:
                 return None

@@ -68,9 +68,9 @@ def from_content(
 
 
 def _looks_like_page(start: bytes, head: http.Head) -> bool:
-    if "chunked" in head.fields.get("transfer-encoding").lower():
-        size = http.CHUNK.match(start)
-        start = start[size.end() :] if size else start
+    size = http.CHUNK.match(start)
+    if size and "chunked" in head.fields.get("transfer-encoding").lower():
+        start = start[size.end() :]
     return http.looks_like_page(start)
 
 
@@ -94,7 +94,7 @@ def _page(
         return no_page(record.position, "empty_body", url=url, date=date)
     if found := http.binary(body):
         return no_page(record.position, "not_html", found, url=url, date=date)
-    meta: dict[str, Any] = dict(record.notes)
+    meta: dict[str, Any] = dict(record.notes or {})
     if missing or record.cut or record.fields.get("warc-truncated"):
         meta["truncated"] = True
     if name := record.fields.get("warc-record-id"):

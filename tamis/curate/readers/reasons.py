@@ -35,7 +35,9 @@ FAILED: Final[dict[str, str]] = {
 """Records that should have been readable."""
 
 
-def no_page(position: int, reason: str, detail: str | None = None, **where: str | None) -> NotPage:
-    """Return the NotPage for a reason of the tables above; ``where`` is its url and date."""
+def no_page(
+    position: int, reason: str, detail: str | None = None, url: str | None = None, date: str | None = None
+) -> NotPage:
+    """Return the NotPage for a reason of the tables above."""
     outcome: Outcome = "dropped" if reason in DROPPED else "failed"
-    return NotPage(position, outcome, reason, detail, where.get("url"), where.get("date"))
+    return NotPage(position, outcome, reason, detail, url, date)

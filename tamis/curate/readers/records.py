@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
@@ -35,6 +35,8 @@ class Head:
     size: int
     length: int
     fields: Fields
+    kind: str = ""
+    """Record type in lower case, for formats that have types."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,12 @@ class Record:
     large: bool
     _run: Run | Whole
     _at: int
-    notes: dict[str, object] = field(default_factory=dict)
+    kind: str = ""
+    notes: dict[str, object] | None = None
+
+    def note(self, name: str, value: object) -> None:
+        """Say something about the record that its page carries in ``meta``."""
+        self.notes = {**(self.notes or {}), name: value}
 
     def content(self, start: int = 0, length: int = HELD) -> bytes:
         """Return the bytes of the record block in ``[start, start + length)``."""
@@ -87,9 +94,11 @@ def read(part: Slice, grammar: Grammar) -> Iterator[Page | NotPage]:
             yield from walk.outcomes()
             if run.broken is None or walk.stopped:
                 return
-            if not (run.broken.early and walk.cut):
-                yield no_page(archive.break_position(run), "damaged_compression", str(run.broken))
             start = archive.after(run)
+            if not (
+                run.broken.early and walk.cut and start is None
+            ):  # a file that just ends is told by its last record
+                yield no_page(archive.break_position(run, walk.position), "damaged_compression", str(run.broken))
 
 
 def _stacked(archive: Archive, grammar: Grammar) -> bool:
@@ -100,8 +109,8 @@ def _stacked(archive: Archive, grammar: Grammar) -> bool:
 
 
 def _chained(stored: Stored, at: int, grammar: Grammar) -> bool:
-    """Tell whether plain bytes at ``at`` are a record: a good header, and another record or the end behind it."""
-    if not grammar.begins(stored.at(at, 1024)):
+    """Tell whether plain bytes at ``at`` are a record: a line with a good header, and a record or the end behind it."""
+    if not grammar.candidate.match(stored.at(at, 4096)) or (at and stored.at(at - 1, 1) != b"\n"):
         return False
     run = Run(iter([(at, stored.at(at, HEADER + 1024))]), False, True)
     head = grammar.parse(run, 0)
@@ -129,10 +138,13 @@ class _Walk:
         """Whether the last record ends early."""
         self.member = 0
         """Stored offset of the member in which the last record starts."""
+        self.position = -1
+        """Position of the last item."""
 
     def outcomes(self) -> Iterator[Page | NotPage]:
         """Yield what becomes of each record."""
         for item in self.records():
+            self.position = item.position
             if isinstance(item, NotPage):
                 yield item
                 continue
@@ -190,7 +202,7 @@ class _Walk:
         if not data.endswith(self._grammar.trailer):
             return None
         position = self._run.number(origin, 0)
-        return Record(position, head.fields, head.length, False, head.length > HELD, whole, head.size)
+        return Record(position, head.fields, head.length, False, head.length > HELD, whole, head.size, head.kind)
 
     def _owned_by_next(self, at: int) -> bool:
         member, _ = self._run.origin(at)
@@ -233,9 +245,9 @@ class _Walk:
         run, start = self._run, at + head.size
         held = min(head.length, HELD)
         length = run.have(start, held)
-        record = Record(run.position(at), head.fields, length, length < held, head.length > HELD, run, start)
+        record = Record(run.position(at), head.fields, length, length < held, head.length > HELD, run, start, head.kind)
         end = start + head.length
-        if record.large or self._sound(end):
+        if self._far(record, start, end) if record.large else self._sound(end):
             return record, end
         # The length may lie, or the record may be cut short in the middle: look for a record inside.
         look, stop = start, start + min(length + 1024, HELD)
@@ -245,10 +257,17 @@ class _Walk:
                 break
             if self._readable(inner):
                 record.length, record.cut = inner - start, False
-                record.notes["wrong_length"] = True
+                record.note("wrong_length", True)
                 return record, inner
             look = inner + 1
         return self._longer(record, start, end)
+
+    def _far(self, record: Record, start: int, end: int) -> bool:
+        """Tell whether a length beyond what is held can be believed."""
+        if self._archive.how is None:
+            return sum(self._run.origin(start)) + end - start <= self._archive.stored.size
+        inside = [mark for mark in self._run.marks(start + 1) if mark < start + record.length]
+        return not any(self._grammar.begins(self._run.view(mark, 1024)) for mark in inside)
 
     def _longer(self, record: Record, start: int, end: int) -> tuple[Record, int]:
         """Take in what follows in the middle of a line: a length counted in characters is too short."""
@@ -260,13 +279,16 @@ class _Walk:
             return record, end
         behind = run.offset(found.start()) if found else run.end
         record.length = behind - start
-        record.notes["wrong_length"] = True
+        record.note("wrong_length", True)
         return record, behind
 
     def _sound(self, end: int) -> bool:
-        """Tell whether a record that ends here is followed by another or by the end of the file."""
+        """Tell whether a record that ends here is followed by a new line with another, or by the end of the file."""
         trailer = self._grammar.trailer
         if self._packed and self._run.view(end, len(trailer)) == trailer and self._run.member(end + len(trailer)):
             return True
-        behind = self._run.view(end, 1024).lstrip(BLANK)
-        return self._grammar.begins(behind) if behind else self._run.end >= end
+        found = self._run.view(end, 1024)
+        behind = found.lstrip(BLANK)
+        if not behind:
+            return self._run.end >= end
+        return b"\n" in found[: len(found) - len(behind)] and self._grammar.begins(behind)

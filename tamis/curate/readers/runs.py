@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -154,6 +154,10 @@ class Run:
         """
         return self.number(*self.origin(at))
 
+    def marks(self, at: int) -> list[int]:
+        """Return where members start from ``at`` on, as far as was read."""
+        return self._marks[bisect_left(self._marks, at) :]
+
     def number(self, member: int, inside: int) -> int:
         """Return the position of what is ``inside`` bytes into the member at ``member``."""
         if self._plain:
@@ -187,20 +191,27 @@ class Archive:
 
     def after(self, run: Run) -> int | None:
         """Return the stored offset of the first record behind the break that ended a run, if there is one."""
-        if run.broken is None or run.broken.at is None or run.broken.early:
+        if run.broken is None or run.broken.at is None:
             return None
         return self.first(run.broken.at + 1, self.stored.size)
 
-    def break_position(self, run: Run) -> int:
-        """Return a position for the damage that ended a run; no record has it.
+    def break_position(self, run: Run, last: int) -> int:
+        """Return a position for what broke a run, other than that of any record; ``last`` is that of the last one.
 
         Stray bytes have a place of their own. A damaged member may have given a record, which has its offset: so the
-        damage gets the next number, where no member can start.
+        damage gets the next number, where no member can start. Within a first member of many records positions count
+        unpacked bytes, and the damage is where they end.
         """
         broken = run.broken
         if broken is None or broken.at is None:
             return run.end
-        return (broken.at * FAR if self.stacked and broken.at else broken.at) + (0 if broken.stray else 1)
+        if not self.stacked:
+            place = broken.at + (not broken.stray)
+            return place + (place == last)
+        member, inside = run.origin(run.end) if run.end else (broken.at, 0)
+        if not member:
+            return inside
+        return broken.at * FAR + (0 if broken.stray else FAR - 1)
 
     def run(self, at: int) -> Run:
         """Return the run that starts at a stored offset."""
@@ -266,7 +277,7 @@ def _plain(stored: Stored, at: int) -> Iterator[tuple[int, bytes]]:
 def _unpacked(stored: Stored, how: str) -> Iterator[tuple[int, bytes]]:
     origin = 0
     try:
-        for piece in unpacked(stored.pieces(), how):
+        for piece in unpacked(stored.pieces, how):
             yield origin, piece
             origin = -1
     except Damaged as damage:

@@ -109,7 +109,7 @@ def _row(source: _Lines, delimiter: str) -> list[str] | tuple[str, str]:
                 return
             used += 1
             size += len(line[1])
-            yield line[1].decode("utf-8", "surrogateescape").removesuffix("\r") + "\n"
+            yield line[1].decode("utf-8", "surrogateescape") + "\n"
 
     try:
         row = next(csv.reader(feed(), delimiter=delimiter, strict=True))

@@ -34,7 +34,7 @@ class WarcReader:
     """
 
     kind: ClassVar[str] = "warc"
-    candidate = re.compile(rb"WARC/[01]\.\d+[ \t]*\r?\n[A-Za-z][A-Za-z-]*:")
+    candidate = re.compile(rb"WARC/[01]\.\d+[ \t]*\r?\n[A-Za-z][A-Za-z-]*:", re.IGNORECASE)
 
     trailer = b"\r\n\r\n"
 
@@ -65,17 +65,18 @@ class WarcReader:
             if stop < 0:
                 return "the header has no end"
         found = http.Fields(block[block.index(b"\n") + 1 : stop])
-        if not found.get("warc-type"):
+        kind = found.get("warc-type").lower()
+        if not kind:
             return "no WARC-Type"
         length = found.get("content-length", "0")
-        if not length.isascii() or not length.isdecimal() or len(length) > 18:
+        if not length.isascii() or not length.isdecimal() or len(length) > 15:
             return f"Content-Length is {length[:40]!r}, not a number"
-        return Head(size, int(length), found)
+        return Head(size, int(length), found, kind)
 
     def judge(self, record: Record) -> Page | NotPage:
         """Make a page of responses, HTML resources and conversions (WET)."""
         found = record.fields
-        kind = found.get("warc-type").lower()
+        kind = record.kind
         if kind in MINOR:
             return no_page(record.position, kind)
         url = found.get("warc-target-uri").strip("<>") or None
@@ -89,13 +90,13 @@ class WarcReader:
 
 
 def _response(record: Record, url: str | None, date: str | None) -> Page | NotPage:
+    if http.STATUS.match(record.content(0, 64)):
+        return from_http(record, url, date)
     media, charset = http.content_type(record.fields.get("content-type"))
     if media == "text/dns" or (url or "").startswith("dns:"):
         return no_page(record.position, "not_html", "dns", url=url, date=date)
     if media in ("", "application/http"):
         return from_http(record, url, date)
-    if http.STATUS.match(record.content(0, 64)):
-        return from_http(record, url, date, media)
     return from_content(record, url, date, media, charset, "no_response")
 
 
@@ -108,7 +109,7 @@ def _conversion(record: Record, url: str | None, date: str | None) -> Page | Not
     media, charset = http.content_type(record.fields.get("content-type", "text/plain"))
     languages = record.fields.get("warc-identified-content-language")
     if languages:
-        record.notes["identified_language"] = languages
+        record.note("identified_language", languages)
     return from_content(record, url, date, media, charset or "utf-8")
 
 

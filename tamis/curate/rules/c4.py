@@ -55,7 +55,7 @@ class _C4:
         if not len(rows):
             return Edits()
         old = batch.texts.take(rows).to_pylist()
-        new = self._rewrite(take(batch, rows))
+        new = self._rewrite(batch, rows)
         texts = {
             int(row): after for row, before, after in zip(rows, old, new, strict=True) if after not in (before, None)
         }
@@ -69,7 +69,7 @@ class _C4:
         """Measure the lines with these switches."""
         raise NotImplementedError
 
-    def _rewrite(self, batch: TextBatch) -> list[str | None]:
+    def _rewrite(self, batch: TextBatch, rows: NDArray[np.int64]) -> list[str | None]:
         raise NotImplementedError
 
 
@@ -102,10 +102,10 @@ class C4(DatatroveView, _C4):
 
         return without_blank(en.en_view(batch, families=(self.family,), c4=self.options()).signals["c4"], batch)
 
-    def _rewrite(self, batch: TextBatch) -> list[str | None]:
+    def _rewrite(self, batch: TextBatch, rows: NDArray[np.int64]) -> list[str | None]:
         from tamis.text import en
 
-        return en.c4_rewrite(batch, self.options())
+        return en.c4_rewrite(take(batch, rows), self.options())
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class C4Zh(ZhView, _C4):
 
         return without_blank(zh_c4.c4_signals(batch, self.options()), batch)
 
-    def _rewrite(self, batch: TextBatch) -> list[str | None]:
+    def _rewrite(self, batch: TextBatch, rows: NDArray[np.int64]) -> list[str | None]:
         from tamis.text import zh_c4
 
-        return zh_c4.c4_rewrite(batch, self.options())
+        return zh_c4.c4_rewrite(batch, self.options(), rows)

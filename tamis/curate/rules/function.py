@@ -29,8 +29,7 @@ class CallableRule:
 
     A bool keeps or drops (reason ``rejected``, or the snake_case reason it gives). A number is kept within ``minimum``
     and ``maximum``. An exception, or any other result, counts the document as failed (``rule_error``), with what
-    happened as detail; so does a function that is slow to fail, document by document, never the end of the run.
-    The function must depend on the text alone.
+    happened as detail; the run goes on. The function must depend on the text alone: it is called again for the reason.
     """
 
     function: str
@@ -93,7 +92,9 @@ def load(name: str) -> Callable[[str], Any]:
     """Import ``module:function``; modules beside the current folder are found too. Raises RecipeError."""
     module_name, _, attribute = name.partition(":")
     here = str(Path.cwd())
-    sys.path.append(here)
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -102,7 +103,8 @@ def load(name: str) -> Callable[[str], Any]:
     except Exception as error:  # whatever the user's module does on import
         raise RecipeError(f"rule {name!r}: importing {module_name} failed: {type(error).__name__}: {error}") from None
     finally:
-        sys.path.remove(here)
+        if added:
+            sys.path.remove(here)
     function = getattr(module, attribute, None)
     if not callable(function):
         raise RecipeError(f"rule {name!r}: module {module_name} has no function {attribute!r}")

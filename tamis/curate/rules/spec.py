@@ -123,7 +123,7 @@ def _known_rule(
         if not any(key in names for names in fields.values()):
             raise RecipeError(f"{where}: {unknown('key', key, set().union(*fields.values()))}")
     parts = tuple(
-        _make(cls, {key: value for key, value in values.items() if key in fields[one]}, where)
+        _make(cls, {key: value for key, value in values.items() if key in fields[one]}, f"{where} (dialect {one})")
         for one, cls in family.items()
     )
     merged: dict[str, Any] = {}
@@ -141,14 +141,15 @@ def _make(cls: type[Rule], values: Mapping[str, object], where: str, fixed: Mapp
         if key not in fields or key in ready:
             raise RecipeError(f"{where}: {unknown('key', key, set(fields) - set(fixed or ()))}")
         ready[key] = _value(value, hints[key], key, where)
-    for key, least in ready.items():
-        most = ready.get("max_" + key.removeprefix("min_")) if key.startswith("min_") else None
-        if least is not None and most is not None and least > most:
-            raise RecipeError(f"{where}: min_{key.removeprefix('min_')} is above its maximum ({least} > {most})")
     try:
-        return cls(**ready)
+        rule = cls(**ready)
     except ValueError as error:
         raise RecipeError(f"{where}: {error}") from None
+    for key in ready:
+        least, most = (getattr(rule, side + key[4:], None) for side in ("min_", "max_"))
+        if key[:4] in ("min_", "max_") and least is not None and most is not None and least > most:
+            raise RecipeError(f"{where}: min_{key[4:]} is above max_{key[4:]} ({least} > {most})")
+    return rule
 
 
 def _value(value: object, hint: Any, key: str, where: str) -> Any:

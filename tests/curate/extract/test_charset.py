@@ -176,6 +176,12 @@ def test_damage_in_gbk_costs_what_is_damaged() -> None:
     assert got.endswith("\n".join([TEXTS["zh"]] * 4))
 
 
+@pytest.mark.parametrize("text", ["Toda a pessoa tem direito à vida.", "droit à la liberté", "© 2004", "5 °C", "naïve"])
+@pytest.mark.parametrize("declared", [None, "utf-8", "iso-8859-1"])
+def test_few_bytes_are_western(text: str, declared: str | None) -> None:
+    assert decode(text.encode("cp1252"), declared) == text
+
+
 def test_nulls_go() -> None:
     assert decode(b"a\0b") == "ab"
     assert decode("中\0文".encode()) == "中文"
