@@ -99,6 +99,7 @@ class Verdict:
     removed: pa.Table
     """Of ``REMOVAL_SCHEMA``; each row number at most once, rising."""
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    """The same names for every batch of a stage, whether or not a batch has changes."""
     notes: Mapping[str, int] = field(default_factory=dict)
     """Counts for the report, summed over batches (lines removed, overflows …)."""
 

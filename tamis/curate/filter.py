@@ -92,6 +92,11 @@ class FilterWorker:
     rules: tuple[AnyRule, ...]
     keep_signals: bool = False
 
+    @cached_property
+    def _rewrites(self) -> bool:
+        """Whether some rule may edit texts: then every batch carries its texts, changed or not."""
+        return any(isinstance(one, Editor) for rule in self.rules for one in variants(rule))
+
     def judge(self, batch: pa.Table) -> Verdict:
         """Return the rows that broke a bound, the texts that rules edited, and the signals if wanted.
 
@@ -103,7 +108,7 @@ class FilterWorker:
         found = _Found(len(texts), {name: np.full(len(texts), np.nan) for name in names})
         for dialect, rows in by_dialect(texts, self.rules):
             _sift(take(texts, rows), rows, [resolve(rule, dialect) for rule in self.rules], found)
-        return found.verdict(texts)
+        return found.verdict(texts, self._rewrites)
 
 
 @dataclass
@@ -134,11 +139,11 @@ class _Found:
             if column is not None:
                 column[rows[alive]] = values[alive]
 
-    def verdict(self, texts: TextBatch) -> Verdict:
+    def verdict(self, texts: TextBatch, rewrites: bool) -> Verdict:
         """Return it all as the engine takes it."""
         removed = pa.Table.from_pylist([self.removed[row] for row in sorted(self.removed)], schema=REMOVAL_SCHEMA)
         columns: dict[str, pa.Array] = {}
-        if self.texts:
+        if rewrites:
             mask = np.zeros(self.n, np.bool_)
             mask[list(self.texts)] = True
             new = pa.array([self.texts[row] for row in sorted(self.texts)], type=texts.texts.type)

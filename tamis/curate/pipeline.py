@@ -226,7 +226,8 @@ def _reduce(run: _Run, stage: Any, label: str) -> None:
     for shard, part in zip(run.shards, removed, strict=True):
         path = part.folder / f"removed-{shard.index:05}.parquet"
         path = path if path.is_file() else part.folder / "removed.parquet"
-        tasks.append(Task(task_key("apply", every, shard.key), label, apply_removals, (shard, str(path))))
+        # Two shards of equal content lose different rows: the index tells them apart.
+        tasks.append(Task(task_key("apply", every, shard.key, shard.index), label, apply_removals, (shard, str(path))))
     done = run.engine.run(tasks)
     counts = [part.result["counts"] for part in done]
     for number, (task, part) in enumerate(zip(tasks, done, strict=True)):

@@ -45,6 +45,8 @@ def group_slices(files: Sequence[SourceFile], target: int) -> list[list[Slice]]:
         cuts = list(READERS[file.kind].cuts(file, target))
         span = max(cuts[-1] - cuts[0], 1)
         for start, end in itertools.pairwise(cuts):
+            if start == end:  # an empty file
+                continue
             held.append(Slice(file, start, end))
             room -= file.size * (end - start) // span
             if room <= 0:

@@ -75,17 +75,20 @@ class LocalEngine:
         """Run what is not finished yet and return all results in order. Raises the first error of a task."""
         results: dict[int, Done] = {}
         waiting: deque[int] = deque()
+        first = {task.key: number for number, task in reversed(list(enumerate(tasks)))}
         for number, task in enumerate(tasks):
             self.used.add(task.key)
+            if first[task.key] != number:  # equal content: done once, used twice
+                continue
             done = self.ledger.find(task.key)
             if done is None:
                 waiting.append(number)
             else:
                 results[number] = done
         if tasks and self.watcher:
-            self.watcher.begin(tasks[0].label, len(tasks), len(results))
+            self.watcher.begin(tasks[0].label, len(first), len(results))
         self._work_off(tasks, waiting, results)
-        return [results[number] for number in range(len(tasks))]
+        return [results[first[task.key]] for task in tasks]
 
     def _work_off(self, tasks: Sequence[Task], waiting: deque[int], results: dict[int, Done]) -> None:
         """Hand out waiting tasks until all have a result."""

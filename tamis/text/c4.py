@@ -1,4 +1,7 @@
-"""The C4 line rules over the lines of one document, compiled (datatrove 0.10.1, c4_filters.py: its order, its phrases)."""
+"""The C4 line rules over the lines of one document, compiled (datatrove 0.10.1, c4_filters.py: order and phrases)."""
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.text.chunks import Chunks, scan
+from tamis.text.chunks import Chunks, scan, space_at
 from tamis.text.layout import (
     BEGINS_COOKIES,
     BEGINS_IPSUM,
@@ -125,7 +128,7 @@ def _citation_at(data: Any, i: int, end: int, t: Any) -> int:
 
 @njit(nogil=True, cache=True)
 def _digit_at(data: Any, i: int, end: int, t: Any) -> int:
-    """Return the length in bytes of the decimal digit at ``i`` (any script, as ``\\d`` has it), 0 for none."""
+    """Return the length in bytes of the decimal digit at ``i`` (of any script), 0 for none."""
     byte = np.uint32(data[i])
     if byte < 0x80:
         return 1 if 48 <= byte <= 57 else 0
@@ -189,6 +192,27 @@ def _verdict(f: Any, blank_end: bool, n_words: int, options: Any) -> int:
 
 
 @njit(nogil=True, cache=True)
+def _strip(text: Any, n: int) -> int:
+    """Take white space off both ends of the ``n`` bytes of a text, in place; return its new length."""
+    first = np.int64(0)  # not a literal, for which numba would compile space_at once more
+    size = 1
+    while first < n and size:
+        size = space_at(text, first, n)
+        first += size
+    size = 1
+    while n > first and size:
+        size = 0
+        for width in range(1, 4):
+            if width <= n - first and space_at(text, n - width, n) == width:
+                size = width
+        n -= size
+    if first:
+        for i in range(n - first):
+            text[i] = text[first + i]
+    return n - first
+
+
+@njit(nogil=True, cache=True)
 def c4_lines(  # long: the loop of the original, step by step  # noqa: PLR0913
     data: Any, ch: Any, lines: int, line_ends: Any, t: Any, table: Any, s: Any, cited: Any, o: Any, c: Any, text: Any
 ) -> int:
@@ -217,7 +241,7 @@ def c4_lines(  # long: the loop of the original, step by step  # noqa: PLR0913
         if o[CITATIONS] and np.int64(f[FLAGS]) & CITATION:
             end = _without_citations(data, start, end, t, rest)
             start = 0
-            m, _ = scan(rest, 0, end, t, table, s, again, spare)
+            m, _ = scan(rest, np.int64(0), np.int64(end), t, table, s, again, spare)
             facts(rest, again, 0, m, table, f)
             source = rest
             blank_end = _edges(rest, end, again, m, f)
@@ -236,4 +260,4 @@ def c4_lines(  # long: the loop of the original, step by step  # noqa: PLR0913
                 written += 1
             text[written : written + end - start] = source[start:end]
             written += end - start
-    return written
+    return _strip(text, written)

@@ -1,8 +1,11 @@
 """The chunk pass: UTF-8 bytes → numbers of distinct white-space-delimited chunks, each described once in a table row.
 
-The table is a cache: open addressing, one 64-bit word a slot (upper half of the hash, row number), rows of one cache line
-(``tamis.text.layout``), tokens of chunks that have several in an arena. It belongs to one thread and never leaves it.
+The table is a cache: open addressing, one 64-bit word a slot (upper half of the hash, row number), rows of one cache
+line (``tamis.text.layout``), tokens of chunks that have several in an arena. It belongs to one thread.
 """
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -91,18 +94,19 @@ _KINDS = _byte_kinds()
 @njit(nogil=True, cache=True)
 def space_at(data: Any, i: Any, end: Any) -> int:
     """Return how many bytes of white space (one character, as ``str.isspace`` has it) are at ``i``, 0 for none."""
-    first = data[i]
+    at, stop = np.uint64(i), np.uint64(end)
+    first = data[at]
     kind = _KINDS[first]
     if kind != 2:
         return int(kind)
-    if i + np.uint64(1) >= end:
+    if at + np.uint64(1) >= stop:
         return 0
-    second = data[i + np.uint64(1)]
+    second = data[at + np.uint64(1)]
     if first == 0xC2:
         return 2 if second == 0x85 or second == 0xA0 else 0
-    if i + np.uint64(2) >= end:
+    if at + np.uint64(2) >= stop:
         return 0
-    third = data[i + np.uint64(2)]
+    third = data[at + np.uint64(2)]
     if first == 0xE2:
         if second == 0x80:
             return 3 if 0x80 <= third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF else 0
@@ -128,7 +132,9 @@ def make_room(table: Any, n_bytes: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def scan(data: Any, start: int, end: int, t: Any, table: Any, s: Any, out: Any, packed: Any) -> tuple[int, int]:
+def scan(  # long: the innermost loops of everything  # noqa: PLR0913, C901
+    data: Any, start: int, end: int, t: Any, table: Any, s: Any, out: Any, packed: Any
+) -> tuple[int, int]:
     """Find the chunks of ``data[start:end]``, resolving new ones; return how many, and how many newlines.
 
     ``packed`` receives the bytes without white space.

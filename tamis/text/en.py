@@ -1,14 +1,16 @@
 """The ``en-spacy`` token view and the signals of the four ``@datatrove`` rule families, measured in one compiled pass.
 
-Values equal those of datatrove 0.10.1 with ``language="en"`` (spaCy's English tokeniser plus its sentencizer): punctuation
-marks are tokens. Each function returns float64 arrays, one value per row of the batch; NaN says that the original has no
-value (null text; empty text; a share of nothing). NaN compares false with every threshold: decide on it yourself.
+Values equal those of datatrove 0.10.1 with ``language="en"`` (spaCy's English tokeniser plus its sentencizer):
+punctuation marks are tokens. Each function returns float64 arrays, one value per row of the batch; NaN says that the
+original has no value (null text; empty text; a share of nothing). NaN compares false with every threshold:
+decide on it yourself.
 
 Results are kept on the batch: calling the four functions one after another walks the text once.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -114,7 +116,7 @@ def en_view(
     """Measure the families of signals in one pass and keep them on the batch.
 
     A stage that runs only some families, or other C4 switches, calls this first; the functions below then take from it.
-    ``table`` is a cache only (one per worker process; made on first use): it never changes a value.
+    ``table`` is a cache only (one per thread; made on first use): it never changes a value.
     """
     view = batch.__dict__.get("_en_view")
     if isinstance(view, EnView) and view.signals.keys() >= set(families) and (view.c4 == c4 or "c4" not in families):
@@ -175,15 +177,15 @@ def c4_rewrite(batch: TextBatch, options: C4Options = DATATROVE_C4) -> list[str 
     return texts
 
 
-_worker_table: ChunkTable | None = None
+_local = threading.local()
 
 
 def worker_table() -> ChunkTable:
-    """Return the chunk table of this process, made on first use (about 120 MB of address space)."""
-    global _worker_table
-    if _worker_table is None:
-        _worker_table = ChunkTable()
-    return _worker_table
+    """Return the chunk table of this thread, made on first use (150 MB of address space, used as it fills)."""
+    if not hasattr(_local, "table"):
+        _local.table = ChunkTable()
+    table: ChunkTable = _local.table
+    return table
 
 
 def _family(batch: TextBatch, family: Family, c4: C4Options = DATATROVE_C4) -> Signals:

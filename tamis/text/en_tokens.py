@@ -1,7 +1,7 @@
-"""spaCy's English tokeniser in plain Python: slow, short, and what the compiled form in ``tamis.text.resolver`` must equal.
+"""spaCy's English tokeniser in plain Python: what the compiled form in ``tamis.text.resolver`` must equal.
 
 Rules and lists: spaCy 3.8 (MIT; tokenizer.pyx, lang/en/punctuation.py, lang/char_classes.py). For explaining a document
-and for tests; about fifty times slower than the compiled form.
+and for tests; short, and about fifty times slower than the compiled form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Runs the kernels of the ``en-spacy`` view over a batch: one document at a time, in scratch arrays kept between batches."""
+"""Runs the kernels of the ``en-spacy`` view over a batch, one document at a time, in scratch arrays that are kept."""
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -111,7 +114,7 @@ def measure(
     """
     longest = int(batch.n_bytes.max()) if len(batch) else 0
     if longest + 2 > table.rows:
-        table = ChunkTable(2 * longest)  # a text that could overflow the table gets one of its own
+        table = ChunkTable(longest + 2)  # a text that could overflow the table gets one of its own
     room = table.room_for(longest)
     n = len(batch)
     quality, repetition = np.full((9, n), np.nan), np.full((13, n), np.nan)
@@ -150,8 +153,8 @@ def _texts(texts: NDArray[np.uint8], bounds: NDArray[np.int64], valid: NDArray[n
 def _measure(  # noqa: PLR0913
     data: Any, rows: Any, want: Any, switches: Any, t: Any, table: Any, room: Any, out: Any, texts: Any, bounds: Any
 ) -> None:
-    """Run every kernel over every text; the arrays of ``out`` receive one column a text, NaN where there is no value."""
-    data, switches, texts, bounds = borrowed((data, switches, texts, bounds))
+    """Run every kernel over every text; the arrays of ``out`` receive one column a text, where there is a value."""
+    data, switches, texts, bounds = borrowed(data), borrowed(switches), borrowed(texts), borrowed(bounds)
     t, table, room, out = borrowed(t), borrowed(table), borrowed(room), borrowed(out)
     starts, ends, valid = borrowed(rows)
     repetition, c4, rewrite = want

@@ -1,11 +1,11 @@
-"""The 64-bit hash of chunks, tokens and lines in the ``en-spacy`` kernels: fixed for ever, the same on every machine."""
+"""The 64-bit hash of chunks, tokens and lines in the ``en-spacy`` kernels: fixed, the same on every machine."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -41,7 +41,7 @@ def hash_text(text: str) -> np.uint64:
     return np.uint64(hash_bytes(data, 0, len(data)))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load8(typingctx: Any, array: Any, at: Any) -> Any:
     """Return eight bytes of a uint8 array from any address as one little-endian word; the caller checks the bound."""
 
@@ -56,12 +56,12 @@ def load8(typingctx: Any, array: Any, at: Any) -> Any:
     return types.uint64(array, at), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def borrowed(typingctx: Any, value: Any) -> Any:
     """Return an array, or a tuple of such, that is not reference-counted; whoever owns it must outlive every use.
 
-    Kernels hand tuples of arrays to small functions; counting references with atomic additions each time costs more than
-    their work (measured: two thirds of the time to resolve a chunk).
+    Kernels hand tuples of arrays to small functions; counting references with atomic additions each time costs more
+    than their work (measured: two thirds of the time to resolve a chunk).
     """
 
     def strip(context: Any, builder: Any, kind: Any, held: Any) -> Any:
@@ -78,4 +78,5 @@ def borrowed(typingctx: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return strip(context, builder, signature.args[0], args[0])
 
-    return value(value), codegen
+    # One type for every kernel: a read-only array would compile each of them a second time.
+    return (value.copy(readonly=False) if isinstance(value, types.Array) else value)(value), codegen

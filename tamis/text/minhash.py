@@ -93,7 +93,7 @@ class MinHasher:
     def _run(self, batch: TextBatch, bands: int, rows: int, signatures: NDArray[np.uint32]) -> BandKeys:
         n = len(batch)
         found = BandKeys(np.empty((bands, n), np.uint64), np.empty((n, 2), np.uint64), np.empty(n, np.int64))
-        space = token_space(batch)
+        space = token_space(batch, self.shingling.by_char)
         shingles = np.empty(len(space) + LANES, np.uint64)
         kind = (self.shingling.by_char, self.shingling.n, rows)
         texts = (batch.data, batch.starts, batch.ends)

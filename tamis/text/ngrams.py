@@ -1,11 +1,14 @@
 """Repetition of n-grams in one document, exactly as datatrove counts it (gopher_repetition_filter.py).
 
-Top 2..4-grams: tokens joined by a blank; the most frequent one, the first of equals. Repeated 5..10-grams: tokens joined
-by nothing (so ``ab|c`` equals ``a|bc``), a greedy walk that skips a repeated one whole.
+Top 2..4-grams: tokens joined by a blank; the most frequent one, the first of equals. Repeated 5..10-grams: tokens
+joined by nothing (so ``ab|c`` equals ``a|bc``), a greedy walk that skips a repeated one whole.
 
-Most positions cannot repeat, and a cheap filter says so before any n-gram is hashed: two equal joined strings of at least
-16 bytes begin with the same 16 bytes. The filter has false alarms but never misses, so results do not depend on it.
+Most positions cannot repeat, and a cheap filter says so before any n-gram is hashed: two equal joined strings of at
+least 8 (16, 32) bytes begin with the same 8 (16, 32). It has false alarms but never misses: no result depends on it.
 """
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from tamis.text.walk import add_key, clear_keys
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
-_WINDOW = 16
+_ALWAYS = 1 << 60
 
 
 class Work(NamedTuple):
@@ -33,7 +36,7 @@ class Work(NamedTuple):
     candidates: NDArray[np.int64]
     keys: NDArray[np.uint64]
     counts: NDArray[np.int64]
-    places: NDArray[np.int64]  # slot of the n-gram at each candidate
+    places: NDArray[np.int64]  # slot of the n-gram at each candidate; or the widest one that may repeat
 
 
 def make_work(tokens: int) -> Work:
@@ -94,7 +97,7 @@ def _count(w: Any, m: int) -> tuple[int, int]:
 
 @njit(nogil=True, cache=True)
 def top_ngrams(tok: Any, n: int, w: Any, out: Any) -> None:
-    """Write the characters of all copies of the most frequent 2-, 3- and 4-gram to ``out[0:3]``, -1 if there is none."""
+    """Write the characters of all copies of the most frequent 2-, 3-, 4-gram to ``out[0:3]``, -1 if there is none."""
     out[:3] = -1
     for i in range(max(n - 1, 0)):
         w.hashes[i] = finish((tok.hashes[i] ^ (tok.hashes[i] >> _HALF)) * MULTIPLIER + tok.hashes[i + 1] * FINISH)
@@ -136,39 +139,74 @@ def _hash_span(packed: Any, start: Any, size: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
+def _windows(packed: Any, tok: Any, n: int, w: Any) -> None:
+    """Write to ``places`` how many bytes an n-gram at each token may have at most and still occur twice.
+
+    Windows of 8 bytes first; those that may repeat are looked at with 16, then with 32.
+    """
+    m = n
+    for i in range(np.uint64(n)):
+        w.candidates[i] = i
+    bytes_ = np.uint64(8)
+    while True:
+        for j in range(np.uint64(m)):
+            at = tok.before[w.candidates[j]] >> _HALF
+            state = SEED
+            for k in range(np.uint64(0), bytes_, np.uint64(8)):
+                state = (state ^ load8(packed, at + k)) * MULTIPLIER
+                state ^= state >> _HALF
+            w.hashes[j] = state * FINISH
+            w.hashes[j] ^= w.hashes[j] >> _HALF
+        _mark(w, m)
+        kept = np.uint64(0)
+        for j in range(np.uint64(m)):
+            i = w.candidates[j]
+            if w.repeats[j]:
+                w.places[i] = _ALWAYS
+                w.candidates[kept] = i
+                kept += np.uint64(1)
+            else:
+                w.places[i] = np.int64(bytes_) - 1
+        m = np.int64(kept)
+        if bytes_ == 32:
+            return
+        bytes_ *= np.uint64(2)
+
+
+@njit(nogil=True, cache=True)
 def repeated_ngrams(packed: Any, tok: Any, n: int, w: Any, out: Any) -> None:
     """Write the characters of repeated 5- to 10-grams to ``out[0:6]``.
 
-    ``packed`` holds the bytes of the tokens one after another and at least 24 more.
+    ``packed`` holds the bytes of the tokens one after another and at least 40 more.
     """
     out[:6] = 0
     if n < 6:
         return
-    for i in range(np.uint64(n)):
-        at = tok.before[i] >> _HALF
-        low, high = load8(packed, at), load8(packed, at + np.uint64(8))
-        w.hashes[i] = finish((low ^ (low >> _HALF)) * MULTIPLIER + high * FINISH)
-    _mark(w, n)
+    _windows(packed, tok, n, w)
     m = 0
     for i in range(n - 4):
-        if w.repeats[i] or (tok.before[i + 5] - tok.before[i]) >> _HALF < _WINDOW:
+        if np.int64((tok.before[i + 5] - tok.before[i]) >> _HALF) <= w.places[i]:
             w.candidates[m] = i
             m += 1
     for size in range(5, 11):
         mask = clear_keys(w.keys, m)
         free = 0
         total = 0
+        kept = 0
         for j in range(m):
             i = w.candidates[j]
-            if i < free:
-                continue
             if i + size > n:
                 break
             first = tok.before[i]
             width = tok.before[i + size] - first
-            if not w.repeats[i] and width >> _HALF >= _WINDOW:
+            if np.int64(width >> _HALF) > w.places[i]:
+                continue
+            w.candidates[kept] = i  # a longer n-gram here is wider still
+            kept += 1
+            if i < free:
                 continue
             if add_key(w.keys, mask, _hash_span(packed, first >> _HALF, width >> _HALF)):
                 total += np.int64(width & _LOW)
                 free = i + size
+        m = kept
         out[size - 5] = total

@@ -1,9 +1,12 @@
 """Chunk → spaCy's English tokens, compiled: affixes, special cases, URLs, infixes, special cases once more.
 
-A restatement of the rules in spaCy 3.8 (MIT; tokenizer.pyx, lang/en/punctuation.py, lang/char_classes.py) over class bits.
-A chunk is a run of characters without white space; its tokens depend on nothing else. ``tamis.text.en_tokens`` states
-the same rules in plain Python; tests compare the two, and both with spaCy.
+A restatement of the rules in spaCy 3.8 (MIT; tokenizer.pyx, lang/en/punctuation.py, lang/char_classes.py) on class
+bits. A chunk is a run of characters without white space; its tokens depend on nothing else.
+``tamis.text.en_tokens`` states the same rules in plain Python; tests compare the two, and both with spaCy.
 """
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.text.hashing import hash_bytes, pair_hash
 from tamis.text.layout import (
     ALPHA,
     BEFORE_STOP,
@@ -28,10 +30,10 @@ from tamis.text.layout import (
     UPPER,
     UPPER_OR_QUOTE,
 )
+from tamis.text.special_cases import hash_tokens, match_again, push_special, special
 from tamis.text.url import is_url
 
 _DOT, _PLUS, _DOLLAR, _DOTS = 46, 43, 36, 0x2026
-_LONGEST_PATTERN = 11
 
 
 class Scratch(NamedTuple):
@@ -87,28 +89,6 @@ def decode(data: Any, start: int, end: int, t: Any, s: Any) -> int:
         n += 1
     s.bo[n] = end - start
     return n
-
-
-@njit(nogil=True, cache=True)
-def special(data: Any, start: int, s: Any, t: Any, a: int, b: int) -> int:
-    """Return the number of the special case that characters ``[a, b)`` are, or -1."""
-    size = b - a
-    first = start + s.bo[a]
-    if size < 1 or size > 31 or not (t.special_lengths[data[first]] >> np.uint32(size)) & np.uint32(1):
-        return -1
-    return find(hash_bytes(data, first, start + s.bo[b]), t.special_slots, t.special_hash)
-
-
-@njit(nogil=True, cache=True)
-def find(key: Any, slots: Any, keys: Any) -> int:
-    """Return the number of a hash in an open-addressing table, or -1."""
-    mask = np.uint64(len(slots) - 1)
-    at = key & mask
-    while slots[at]:
-        if keys[slots[at] - 1] == key:
-            return int(slots[at]) - 1
-        at = (at + np.uint64(1)) & mask
-    return -1
 
 
 @njit(nogil=True, cache=True)
@@ -189,7 +169,7 @@ def _unit(s: Any, t: Any, a: int, b: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _infix(s: Any, i: int, a: int, b: int) -> int:  # long: one rule a line, in the order of the original
+def _infix(s: Any, i: int, a: int, b: int) -> int:  # long: one rule a line, in the original's order  # noqa: C901
     """Return the length of the infix at ``i`` of ``[a, b)``, 0 for none."""
     c = s.cp[i]
     if c == _DOT and i + 1 < b and s.cp[i + 1] == _DOT:
@@ -226,17 +206,7 @@ def _infix(s: Any, i: int, a: int, b: int) -> int:  # long: one rule a line, in 
 
 
 @njit(nogil=True, cache=True)
-def _push_special(t: Any, number: int, at: int, ends: Any, n: int) -> int:
-    """Append the tokens of a special case that begins at character ``at``; return the new number of tokens."""
-    for k in range(t.special_first[number], t.special_first[number + 1]):
-        at += t.token_lengths[k]
-        ends[n] = at
-        n += 1
-    return n
-
-
-@njit(nogil=True, cache=True)
-def tokens(data: Any, start: int, n_chars: int, t: Any, s: Any) -> int:  # long: the loop of the original, step by step
+def tokens(data: Any, start: int, n_chars: int, t: Any, s: Any) -> int:  # long: the original's loop  # noqa: C901
     """Write where the tokens of the decoded chunk end, and their hashes; return how many there are."""
     a, b = 0, n_chars
     n = n_suffixes = 0
@@ -271,13 +241,13 @@ def tokens(data: Any, start: int, n_chars: int, t: Any, s: Any) -> int:  # long:
             b -= tail
             n_suffixes += 1
     if a < b:
-        n = _push_special(t, found, a, s.ends, n) if found >= 0 else _push_rest(s, a, b, n)
+        n = push_special(t, found, a, s.ends, n) if found >= 0 else _push_rest(s, a, b, n)
     while n_suffixes:
         n_suffixes -= 1
         s.ends[n] = s.other[n_suffixes]
         n += 1
-    _hash_tokens(data, start, s, n)
-    return _match_again(data, start, t, s, n) if n > 1 else n
+    hash_tokens(data, start, s, n)
+    return match_again(data, start, t, s, n) if n > 1 else n
 
 
 @njit(nogil=True, cache=True)
@@ -302,74 +272,3 @@ def _push_rest(s: Any, a: int, b: int, n: int) -> int:
             return n
     s.ends[n] = b
     return n + 1
-
-
-@njit(nogil=True, cache=True)
-def _hash_tokens(data: Any, start: int, s: Any, n: int) -> None:
-    """Write the hash of each token."""
-    first = start
-    for k in range(n):
-        end = start + s.bo[s.ends[k]]
-        s.hashes[k] = hash_bytes(data, first, end)
-        first = end
-
-
-@njit(nogil=True, cache=True)
-def _pattern(t: Any, s: Any, first: int, size: int) -> int:
-    """Return the number of the pattern that ``size`` tokens from ``first`` make, or -1."""
-    folded = s.hashes[first]
-    for k in range(first + 1, first + size):
-        folded = pair_hash(folded, s.hashes[k])
-    return find(folded, t.pattern_slots, t.pattern_hash)
-
-
-@njit(nogil=True, cache=True)
-def _match_again(data: Any, start: int, t: Any, s: Any, n: int) -> int:
-    """Put special cases back together that affix and infix rules broke; longest first, then leftmost.
-
-    Tokens of every match block later ones that begin or end on them, even if the match itself was blocked.
-    """
-    candidate = False
-    for i in range(n - 1):
-        bit = pair_hash(s.hashes[i], s.hashes[i + 1]) & np.uint64(4095)
-        hit = (t.pattern_pairs[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1)
-        s.marks[i] = -1 if hit else 0
-        candidate |= hit != 0
-    s.marks[n - 1] = 0
-    if not candidate:
-        return n
-    seen = np.zeros(n, np.bool_)
-    changed = False
-    for size in range(min(n, _LONGEST_PATTERN), 1, -1):
-        for i in range(n - size + 1):
-            if s.marks[i] >= 0:  # no pattern begins here, or a longer one was taken
-                continue
-            number = _pattern(t, s, i, size)
-            if number < 0:
-                continue
-            if not seen[i] and not seen[i + size - 1]:
-                s.marks[i] = t.pattern_special[number] + 1
-                changed = True
-            seen[i : i + size] = True
-    return _retokenise(data, start, t, s, n) if changed else n
-
-
-@njit(nogil=True, cache=True)
-def _retokenise(data: Any, start: int, t: Any, s: Any, n: int) -> int:
-    """Replace the marked spans by the tokens of their special cases."""
-    m = i = 0
-    at = 0
-    while i < n:
-        if s.marks[i] > 0:
-            number = s.marks[i] - 1
-            m = _push_special(t, number, at, s.other, m)
-            at = s.other[m - 1]
-            while i < n and s.ends[i] <= at:
-                i += 1
-        else:
-            s.other[m] = at = s.ends[i]
-            m += 1
-            i += 1
-    s.ends[:m] = s.other[:m]
-    _hash_tokens(data, start, s, m)
-    return m

@@ -1,5 +1,8 @@
 """Everything the rules ask of a chunk, worked out once when the chunk is first met, packed into one table row."""
 
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from tamis.text.hashing import hash_bytes
 from tamis.text.layout import (
     ARENA,
     BEGINS_COOKIES,
@@ -46,7 +50,8 @@ from tamis.text.layout import (
     TOKEN,
     WORDS,
 )
-from tamis.text.resolver import decode, hash_bytes, special, tokens
+from tamis.text.resolver import decode, tokens
+from tamis.text.special_cases import special
 
 _LOREM, _IPSUM, _TERMS, _OF, _USE, _USES = b"lorem", b"ipsum", b"terms", b"of", b"use", b"uses"
 _PRIVACY, _POLICY, _COOKIE, _COOKIES, _JS = b"privacy", b"policy", b"cookie", b"cookies", b"javascript"
@@ -60,7 +65,7 @@ def pack(low: int, high: int) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def add_row(data: Any, start: int, end: int, key: Any, t: Any, table: Any, s: Any) -> int:
+def add_row(data: Any, start: int, end: int, key: Any, t: Any, table: Any, s: Any) -> int:  # noqa: PLR0913
     """Resolve a new chunk, append its row, return the row's number."""
     n_chars = decode(data, start, end, t, s)
     n = _plain(data, start, end, n_chars, t, s)
@@ -79,7 +84,7 @@ def add_row(data: Any, start: int, end: int, key: Any, t: Any, table: Any, s: An
 
 @njit(nogil=True, cache=True)
 def _plain(data: Any, start: int, end: int, n_chars: int, t: Any, s: Any) -> int:
-    """Resolve the commonest shapes without the loop: letters or digits, then at most one sign; 0 if it is none of these.
+    """Resolve the commonest shapes without the loop: letters or digits, then at most one sign; 0 for all others.
 
     ASCII only. Such chunks have no prefix, no infix and are no URL; the sign is a suffix unless the stem is special.
     """
@@ -115,7 +120,7 @@ def _plain(data: Any, start: int, end: int, n_chars: int, t: Any, s: Any) -> int
 
 
 @njit(nogil=True, cache=True)
-def _describe_tokens(t: Any, table: Any, s: Any, n: int, row: int) -> None:  # long: one loop, many counts
+def _describe_tokens(t: Any, table: Any, s: Any, n: int, row: int) -> None:  # long: one loop, many counts  # noqa: C901
     """Write what is known token by token: counts, stop words, the sentence automaton, the arena."""
     n_words = word_chars = n_letters = 0
     starts_out = starts_in = 0
@@ -164,7 +169,7 @@ def _describe_tokens(t: Any, table: Any, s: Any, n: int, row: int) -> None:  # l
 
 
 @njit(nogil=True, cache=True)
-def _chunk_flags(s: Any, n: int, out: Any) -> int:  # long: one test a line
+def _chunk_flags(s: Any, n: int, out: Any) -> int:  # long: one test a line  # noqa: C901
     """Count '#' and ellipses into the row; return the flags that depend on the characters of the chunk."""
     hashes = ellipses = run = 0
     flags = 0
@@ -258,7 +263,7 @@ def _phrase_flags(s: Any, n: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _citation(s: Any, n: int) -> bool:
+def _citation(s: Any, n: int) -> bool:  # noqa: C901
     """Tell whether the chunk holds ``[12]``, ``[]`` or ``[edit]``, or ends with ``[citation``."""
     for i in range(n):
         if s.cp[i] != 91:

@@ -79,7 +79,7 @@ def shingle_hashes(batch: TextBatch, shingling: Shingling) -> Shingles:
     """Return all shingles of each text; every text has at least one."""
     points, chars, n = shingling.points, shingling.by_char, shingling.n
     offsets = np.zeros(len(batch) + 1, np.int64)
-    tokens = token_space(batch)
+    tokens = token_space(batch, chars)
     _count_shingles(batch.data, batch.starts, batch.ends, points.arrays, (chars, n), (tokens, offsets))
     hashes = np.empty(int(offsets[-1]), np.uint64)
     _fill_shingles(batch.data, batch.starts, batch.ends, points.arrays, (chars, n), (tokens, offsets, hashes))
@@ -97,9 +97,10 @@ def shingle_set(batch: TextBatch, shingling: Shingling) -> Shingles:
     return Shingles(hashes[:total], offsets)
 
 
-def token_space(batch: TextBatch) -> NDArray[np.uint64]:
-    """Return scratch that holds the tokens of any one text of the batch."""
-    return np.empty(int(batch.n_bytes.max(initial=0)) + 2, np.uint64)
+def token_space(batch: TextBatch, by_char: bool) -> NDArray[np.uint64]:
+    """Return scratch that holds the tokens of any one text of the batch; pages never written take no memory."""
+    longest = int(batch.n_bytes.max(initial=0))
+    return np.empty((longest if by_char else longest // 2) + 2, np.uint64)
 
 
 def warm() -> None:

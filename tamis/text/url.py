@@ -4,6 +4,9 @@ The pattern is spaCy's (lang/tokenizer_exceptions.py, after Diego Perini's, MIT)
 parts are delimited by single signs and nothing needs to be tried twice.
 """
 
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,7 +38,7 @@ def is_url(cp: Any, cl: Any, a: int, b: int) -> bool:
             scheme &= (cl[i] & WORD) != 0 or cp[i] == 43 or cp[i] == 45 or cp[i] == _DOT
         if scheme and _host(cp, cl, colon + 3, b):
             return True
-    for i in range(a + 1, b):  # a login may hold anything, an @ too
+    for i in range(a + 1, b):  # a login may hold anything, an @ too  # noqa: SIM110
         if cp[i] == _AT and _host(cp, cl, i + 1, b):
             return True
     return False
@@ -46,6 +49,8 @@ def _host(cp: Any, cl: Any, a: int, b: int) -> bool:
     """Tell whether a host begins at ``a`` and a port and path, if any, fill the rest."""
     end = a
     while end < b and cp[end] != _COLON and cp[end] != _SLASH and cp[end] != _QUERY and cp[end] != _HASH:
+        if cp[end] == _AT:
+            return False  # and a chunk of nothing but @ stays linear
         end += 1
     if not (_name(cp, cl, a, end) or _address(cp, cl, a, end)):
         return False
@@ -79,14 +84,14 @@ def _name(cp: Any, cl: Any, a: int, end: int) -> bool:
     for i in range(a, label):  # letters beyond U+FFFF may stand in the last label only
         if not (cl[i] & URL or cp[i] == 95 or cp[i] == 45 or cp[i] == _DOT):
             return False
-    for i in range(label, end):
+    for i in range(label, end):  # noqa: SIM110 - numba compiles no generators
         if not cl[i] & LOWER:
             return False
     return True
 
 
 @njit(nogil=True, cache=True)
-def _address(cp: Any, cl: Any, a: int, end: int) -> bool:
+def _address(cp: Any, cl: Any, a: int, end: int) -> bool:  # noqa: C901
     """Tell whether ``[a, end)`` is a public IPv4 address as the pattern writes it."""
     part = np.zeros(4, np.int64)
     size = np.zeros(4, np.int64)

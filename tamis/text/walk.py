@@ -1,9 +1,12 @@
 """The line walk: one loop over chunks and the white space between them, for quality, repetition and FineWeb lines.
 
-It runs side by side lines as ``split("\\n")`` and ``re.split("\\n+")`` have them, paragraphs (``re.split("\\n{2,}")`` of
-the stripped text), and lines as ``splitlines`` has them, and gathers the tokens of the document for the n-grams.
+It runs side by side lines as a split at newlines has them (one at a time, or runs of them), paragraphs (split at two
+and more newlines of the stripped text), and lines as ``splitlines`` has them, and gathers the tokens for the n-grams.
 Definitions: datatrove 0.10.1, gopher_quality_filter.py, gopher_repetition_filter.py, fineweb_quality_filter.py.
 """
+
+# mypy: disable-error-code="no-any-return,assignment,return-value"
+# (numba types the kernels; their scalars are numpy's)
 
 from __future__ import annotations
 
@@ -71,7 +74,9 @@ def clear_keys(keys: Any, items: int) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _end_line(keys: Any, mask: Any, state: Any, chars: int, content: bool, terminal: bool, c: Any, short: int) -> None:
+def _end_line(  # noqa: PLR0913
+    keys: Any, mask: Any, state: Any, chars: int, content: bool, terminal: bool, c: Any, short: int
+) -> None:
     """Count a line that ends at a newline or at the end of the text."""
     if chars == 0:
         return
@@ -110,7 +115,17 @@ def is_break(data: Any, i: Any, size: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def walk(  # long: four readings of a text side by side in one loop, on locals  # noqa: PLR0913, C901
-    data: Any, start: int, end: int, ch: Any, n: int, table: Any, keys: Any, tok: Any, line_ends: Any, c: Any, short: int
+    data: Any,
+    start: int,
+    end: int,
+    ch: Any,
+    n: int,
+    table: Any,
+    keys: Any,
+    tok: Any,
+    line_ends: Any,
+    c: Any,
+    short: int,
 ) -> None:
     """Fill the counts of one document.
 

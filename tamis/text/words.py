@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.text.batch import TextBatch
-from tamis.text.codepoints import BLOCK, CLASSES, OWN, WORD, CodePoints, load
+from tamis.text.codepoints import BLOCK, CLASSES, OWN, WORD, load
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -97,16 +97,6 @@ def warm() -> None:
     count_chars(batch)
     char_counts(batch)
     word_tokens(batch)
-
-
-def token_hashes(text: bytes, points: CodePoints) -> NDArray[np.uint64]:
-    """Return the token hashes of one text; what ``word_tokens`` gives for it."""
-    data = np.frombuffer(text, np.uint8)
-    out = np.empty(len(data) // 2 + 2, np.uint64)
-    count = scan(data, 0, len(data), points.arrays, out)
-    for position in range(count):
-        out[position] = mix(out[position])
-    return out[:count]
 
 
 @numba.njit(nogil=True, cache=True)

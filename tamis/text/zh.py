@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 Signals = dict[str, Floats]
 
 STOP_CHARACTERS: Final = "的了是在和不有我这他也就都一与为以而及或中对被将但从到"
-"""Chinese: at least one of them twice or two of them once stand in nearly every real text (p1 of a sample: 4.7)."""
+"""Chinese: nearly every real text has several of them (p1 of a sample: 4.7 different ones)."""
 STOP_TRADITIONAL: Final = "這與為對將從"
 """Written differently in traditional characters; each counts as the simplified one."""
 STOP_KANA: Final = "のはをにがとでも"
@@ -53,7 +53,7 @@ CLOSING_MARKS: Final = "”’」』）】》〉〕\"')]"
 BULLETS: Final = "•-·●■◆"
 TOP_GRAMS: Final = (2, 3, 4)
 DUP_GRAMS: Final = (7, 8, 10, 11, 13, 14)
-"""5 to 10 English words x 1.4, as a Chinese word has 1.4 characters more or less."""
+"""5 to 10 English words x 1.4: so many characters make a word (a segmenter found .385 words where .538 are Han)."""
 SHORT_LINE: Final = 15
 """Characters; half of the English 30."""
 
@@ -229,10 +229,13 @@ def _quality(batch: TextBatch) -> Signals:
 
 def _repetition(batch: TextBatch) -> Signals:
     points = load("word").arrays
-    chars = np.where(char_counts(batch)["whitespace"] < count_chars(batch), count_chars(batch), 0)
+    counted = count_chars(batch)
+    classes = char_counts(batch)
+    chars = np.where(classes["whitespace"] < counted, counted, 0)
+    most = int(classes["newlines"].max(initial=0)) + 1
     starts, ends = trimmed_texts(batch.data, batch.starts, batch.ends, points)
-    paragraphs = _segments(batch, starts, ends, 2)
-    lines = _segments(batch, batch.starts, batch.ends, 1)
+    paragraphs = _segments(batch, (starts, ends), 2, most)
+    lines = _segments(batch, (batch.starts, batch.ends), 1, most)
     top, dup = gram_chars(word_tokens(batch), TOP_GRAMS, DUP_GRAMS)
     values = [
         np.where(chars > 0, share(paragraphs[:, 1], paragraphs[:, 0]), np.nan),
@@ -244,13 +247,14 @@ def _repetition(batch: TextBatch) -> Signals:
     return dict(zip(REPETITION, values, strict=True))
 
 
-def _segments(batch: TextBatch, starts: NDArray[np.int64], ends: NDArray[np.int64], least: int) -> NDArray[np.int64]:
-    """Count the segments of each text, the copies among them and their characters."""
-    longest = int(np.diff(measured_lines(batch, every=False).offsets).max(initial=0))
-    size = 1 << (2 * longest + 16).bit_length()
+def _segments(
+    batch: TextBatch, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], least: int, most: int
+) -> NDArray[np.int64]:
+    """Count the segments of each text (``most`` at most), the copies among them and their characters."""
+    size = 1 << (2 * most + 16).bit_length()
     out = np.zeros((len(batch), len(SEGMENT_COLUMNS)), np.int64)
-    keys, stamps = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-    repeated_segments(batch.data, starts, ends, least, (keys, stamps), out)
+    scratch = (np.zeros(size, np.uint64), np.zeros(size, np.int64))
+    repeated_segments(batch.data, *bounds, least, scratch, out)
     return out
 
 

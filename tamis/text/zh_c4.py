@@ -100,15 +100,20 @@ def c4_signals(batch: TextBatch, options: C4Options | None = None) -> Signals:
     return dict(zip(C4, values, strict=True))
 
 
-def c4_rewrite(batch: TextBatch, options: C4Options | None = None) -> list[str | None]:
-    """Return the kept lines of each text, joined by newlines; None where the text is null or the document drops."""
+def c4_rewrite(
+    batch: TextBatch, options: C4Options | None = None, rows: NDArray[np.int64] | None = None
+) -> list[str | None]:
+    """Return the kept lines of each text (of ``rows`` only, if given), joined by newlines.
+
+    None where the text is null or the document drops.
+    """
     judged = _judge(batch, options or C4Options())
     lines = judged.lines
     kept = judged.reached & (judged.fate == 0)
     data = judged.batch.data
     start, end = lines.column("start"), lines.column("end")
     out: list[str | None] = []
-    for row in range(len(batch)):
+    for row in range(len(batch)) if rows is None else rows:
         if not batch.valid[row] or judged.lorem[row] or judged.curly[row]:
             out.append(None)
             continue

@@ -86,6 +86,13 @@ def test_results_come_in_the_order_of_tasks_and_only_once(ledger: Ledger, tmp_pa
     assert sorted(log.read_text().split()) == [str(i) for i in range(9)], "nothing finished was done again"
 
 
+def test_equal_tasks_are_done_once(ledger: Ledger, tmp_path: Path) -> None:
+    (task,) = tasks_of(1, tmp_path / "log")
+    done = run(ledger, [task, task, task])
+    assert [d.result["value"] for d in done] == [0, 0, 0]
+    assert (tmp_path / "log").read_text().split() == ["0"]
+
+
 def test_a_folder_that_lost_a_file_is_done_again(ledger: Ledger, tmp_path: Path) -> None:
     tasks = tasks_of(1, tmp_path / "log")
     (done,) = run(ledger, tasks)

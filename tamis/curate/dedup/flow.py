@@ -46,7 +46,9 @@ class Numbering:
         order = tuple(sorted(range(len(shards)), key=lambda i: (shards[i].key, shards[i].index)))
         bases = tuple(accumulate((shards[i].rows for i in order), initial=0))
         if bases[-1] > 1 << 32:
-            raise TamisError(f"{bases[-1]} documents in one deduplication, expected at most {1 << 32}; split the corpus")
+            raise TamisError(
+                f"{bases[-1]} documents in one deduplication, expected at most {1 << 32}; split the corpus"
+            )
         return cls(order, bases)
 
     @property

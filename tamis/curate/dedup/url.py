@@ -61,7 +61,7 @@ def normalise(url: str, drop_tracking: bool = False) -> str:
     if not named:
         return url
     user, at, host = parts.netloc.rpartition("@")
-    host = host.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, ":")).removesuffix(":")
+    host = host.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, "")).removesuffix(":")
     query = parts.query.rstrip()
     if drop_tracking and query:
         query = "&".join(field for field in query.split("&") if not _tracks(field.partition("=")[0].lower()))

@@ -16,7 +16,8 @@ import msgspec
 from tamis.curate.extract.dates import iso_date
 from tamis.curate.extract.tidy import tidy_line
 
-_TITLE: Final = re.compile(r"<title(?:\s[^>]*)?>([^<]*(?:<(?!/title)[^<]*)*)", re.I)
+# Patterns begin with a plain literal, upper case written out: only then does the search skip to it.
+_TITLE: Final = re.compile(r"<(?:title|TITLE|Title)(?:\s[^>]*)?>([^<]*(?:<(?!/title)[^<]*)*)", re.I)
 _HTML: Final = re.compile(r"<html\b([^>]*)>", re.I)
 _TAG: Final = re.compile(r"<(?:meta|META|Meta)\s([^>]*)>")
 _NAMED: Final = re.compile(

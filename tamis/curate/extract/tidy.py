@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _EMPTY_LINES: Final = re.compile(r"\n{4,}")
+_CONTROL_BYTES: Final = bytes([*range(9), *range(14, 32), 127])
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -15,7 +16,10 @@ def tidy_text(text: str) -> str:
     Characters are not normalised otherwise (no NFC, no folding of full-width forms): that is a decision for a later
     stage, which can be seen and undone.
     """
-    text = _CONTROLS.sub("", text) if _CONTROLS.search(text) else text
+    raw = text.encode("utf-8", "surrogatepass")
+    clean = raw.translate(None, _CONTROL_BYTES)  # several times as fast as a search for them
+    if len(clean) != len(raw):
+        text = clean.decode("utf-8", "surrogatepass")
     text = "\n".join([line.rstrip() for line in text.splitlines()]).strip("\n")
     return _EMPTY_LINES.sub("\n\n\n", text) if "\n\n\n\n" in text else text
 

@@ -31,9 +31,10 @@ class ArcReader:
     """Reads ARC records of version 1 and 2, in their order, each as a page or as the reason why it is none."""
 
     kind: ClassVar[str] = "arc"
-    candidate = re.compile(
-        rb"[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\r\n]{0,3000} [0-9A-Fa-f.:-]{1,45} \d{8,20} [^ \r\n]{1,200}"
-        rb"(?: [^ \r\n]{1,100}){0,5} \d{1,12}[ \t]*\r?\n"
+    candidate = re.compile(  # at the start of a line or behind a byte that no text has: anywhere would be slow
+        rb"(?:^|(?<=[\0-\x1f\x7f-\xff]))[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\r\n]{0,3000} [0-9A-Fa-f.:-]{1,45}"
+        rb" \d{8,20} [^ \r\n]{1,200}(?: [^ \r\n]{1,100}){0,5} \d{1,12}[ \t]*\r?\n",
+        re.MULTILINE,
     )
 
     trailer = b"\n"

@@ -90,7 +90,7 @@ def _page(
             missing = missing or damaged
     except http.TooLarge:
         return no_page(record.position, "body_too_large", f"more than {MAX_BODY} bytes", url=url, date=date)
-    if not body.strip():
+    if not body or body.isspace():
         return no_page(record.position, "empty_body", url=url, date=date)
     if found := http.binary(body):
         return no_page(record.position, "not_html", found, url=url, date=date)

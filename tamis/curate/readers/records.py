@@ -211,14 +211,15 @@ class _Walk:
         return self._archive.how in ("gzip", None) and self._archive.starts(self._run, at)
 
     def _past_blank(self, at: int) -> int:
-        run = self._run
+        run, step = self._run, 64
         while True:
-            piece = run.view(at, 64)
+            piece = run.view(at, step)
             size = len(piece) - len(piece.lstrip(BLANK))
             at += size
             if size < len(piece) or not piece:
                 return at
             run.release(at)
+            step = 1 << 16
 
     def _next_start(self, at: int) -> int:
         """Return where the next record starts, or the end of the run."""

@@ -79,7 +79,7 @@ def families(seed: int, count: int) -> list[Row]:
 
 
 @given(seed=st.integers(0, 10**6), threshold=st.sampled_from([0.5, 0.6, 0.75, 0.8, 1.0]), shards=st.integers(1, 5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 def test_removes_what_the_definition_removes(dedup: Dedup, seed: int, threshold: float, shards: int) -> None:
     rows = families(seed, 8)
     stage = MinhashDedup(bands=128, rows=1, shingle="word:2", threshold=threshold, bucket_limit=1000)

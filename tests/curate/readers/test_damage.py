@@ -61,3 +61,14 @@ def test_noise_for_an_archive(sound, read_bytes, which, data):
     items = read_bytes(data, "x", kind=kind)
     assert len({item.position for item in items}) == len(items)
     assert len(read_bytes(archive + data, "x", kind=kind)) >= len(read_bytes(archive, "x", kind=kind))
+
+
+def test_content_made_to_be_slow_to_search(make, read_bytes, words):
+    line = b"a:b c d 20260101 " * 100_000
+    cut = make.arc(make.http(line))[:-200_000]
+    items = read_bytes(make.arc_start() + cut + b"\n" + make.arc(make.http()), "x.arc", kind="arc")
+    assert words(items)[-1] == "html"
+    comments = make.http(b"<!---->" * 5000 + b"<p>", Content_Type="image/png")
+    assert words(read_bytes(make.warc(comments))) == ["not_html"]
+    blank = make.warc(make.http()) + b"\0" * 30_000_000 + make.warc(make.http())
+    assert words(read_bytes(gzip.compress(blank, 1), "x.warc.gz")) == ["html", "html"]
