@@ -2,8 +2,8 @@
 
     python benchmarks/rules.py CORPUS.parquet [--column text] [--peer-mb 4] [--runs 3]
 
-Needs the ``peers`` extra. CORPUS: Parquet or JSONL(.gz) of English documents, 100 MB or more for the first table. "Cold"
-is an empty chunk table, filling included; kernels are compiled before anything is timed. Everything is one core.
+Needs the ``peers`` extra. CORPUS: Parquet or JSONL(.gz) of English documents, 100 MB or more for the first table.
+"Cold" is an empty chunk table, filling included; kernels are compiled before anything is timed. Everything is one core.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ LIMITS: dict[str, list[tuple[str, float, float]]] = {
         ("dup_line_frac", 0, 0.3),
         ("dup_line_char_frac", 0, 0.2),
         *((f"top_{n}_gram", 0, limit) for n, limit in ((2, 0.2), (3, 0.18), (4, 0.16))),
-        *((f"dup_{n}_gram", 0, limit) for n, limit in zip(range(5, 11), (0.15, 0.14, 0.13, 0.12, 0.11, 0.1), strict=True)),
+        *(
+            (f"dup_{n}_gram", 0, limit)
+            for n, limit in zip(range(5, 11), (0.15, 0.14, 0.13, 0.12, 0.11, 0.1), strict=True)
+        ),
     ],
     "fineweb": [
         ("line_punct_ratio", 0.12, 1),
@@ -159,7 +162,7 @@ def main() -> None:
         rows["cold"].append(seconds(lambda table=table: ours(subset, table)))
         rows["warm"].append(seconds(lambda table=table: ours(subset, table)))
         theirs: dict[str, list[bool]] = {}
-        rows["datatrove"].append(seconds(lambda: theirs.update(peer_decisions(filters, documents))))
+        rows["datatrove"].append(seconds(lambda theirs=theirs: theirs.update(peer_decisions(filters, documents))))
         mine = our_decisions(ours(subset, table))
         agreed = {name: sum(a == b for a, b in zip(theirs[name], mine[name], strict=True)) for name in filters}
     middle = {name: statistics.median(values) for name, values in rows.items()}

@@ -1,7 +1,8 @@
 """The child process that extracts: reads pages from stdin, answers each on stdout before it takes the next.
 
-Started by ``isolate.Isolated`` as ``python -m tamis.curate.extract.child EXTRACTOR TIMEOUT_S MEMORY_MB``. It ends when
-its input ends, so that it does not outlive its parent.
+Started by ``isolate.Isolated`` as ``python -m tamis.curate.extract.child EXTRACTOR TIMEOUT_S MEMORY_MB SHARED``; the
+last is the descriptor of the memory it shares with its parent, or -1. It ends when its input ends, so that it does not
+outlive its parent.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 import io
+import mmap
 import os
 import re
 import resource
@@ -19,7 +21,7 @@ from functools import partial
 from typing import BinaryIO, Final
 
 from tamis.curate.extract import EXTRACTORS, extract
-from tamis.curate.extract.frames import LENGTH, decode_head, encode
+from tamis.curate.extract.frames import FOLLOWS, LENGTH, decode_head, encode
 from tamis.curate.extract.record import EXTRACT_ERROR, Extracted, ExtractFailure
 from tamis.errors import MissingExtra
 
@@ -37,6 +39,7 @@ def main(arguments: list[str]) -> None:
     """Serve pages until the input ends. The first frame out is empty when ready, else says why it cannot start."""
     name, timeout_s, memory_mb = arguments[0], float(arguments[1]), int(arguments[2])
     pages = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), _READ_BYTES)
+    shared = mmap.mmap(int(arguments[3]), 0, access=mmap.ACCESS_READ) if int(arguments[3]) >= 0 else None
     replies = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not print into the replies
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -51,7 +54,7 @@ def main(arguments: list[str]) -> None:
     _send(replies, b"")
     gc.freeze()  # what was imported stays: the collector need not walk it again and again
     try:
-        _serve(pages, replies, work, timeout_s)
+        _serve(pages, replies, work, timeout_s, shared)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
 
@@ -73,13 +76,16 @@ def load(name: str) -> Work:
     return work
 
 
-def _serve(pages: BinaryIO, replies: int, work: Work, timeout_s: float) -> None:
+def _serve(pages: BinaryIO, replies: int, work: Work, timeout_s: float, shared: mmap.mmap | None) -> None:
     """Answer page by page; the processor time of each is limited by the kernel, whatever code it is in."""
     while True:
-        head, html = _receive(pages), _receive(pages)
-        if head is None or html is None:
+        head = _receive(pages)
+        if head is None:
             return
-        url, charset = decode_head(head)
+        url, charset, place, size = decode_head(head)
+        html = _receive(pages) if place == FOLLOWS or shared is None else shared[place : place + size]
+        if html is None:
+            return
         signal.setitimer(signal.ITIMER_PROF, timeout_s)  # its signal kills the process
         reply = _attempt(work, html, url, charset)
         signal.setitimer(signal.ITIMER_PROF, 0)

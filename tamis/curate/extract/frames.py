@@ -1,7 +1,7 @@
 """What goes through the pipes between an extracting child process and its parent.
 
-A frame is a 4-byte little-endian length and that many bytes of msgpack. A page is sent as two frames, its address and
-charset and then its bare bytes, so that no copy of the page is made to pack it.
+A frame is a 4-byte little-endian length and that many bytes of msgpack. A page is sent as one frame that says where its
+bytes lie in memory the two processes share; a page too large for that follows as a second frame of bare bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ LENGTH: Final = struct.Struct("<I")
 MAX_FRAME: Final = 0xFFFFFFFF
 
 Reply = Extracted | ExtractFailure
-PageHead = tuple[str | None, str | None]
+PageHead = tuple[str | None, str | None, int, int]
+"""Address, declared charset, place in the shared memory (``FOLLOWS`` for none), bytes."""
+
+FOLLOWS: Final = -1
 
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_reply: Final = msgspec.msgpack.Decoder(Reply).decode

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import itertools
+import mmap
 import os
 import select
 import signal
@@ -22,7 +23,7 @@ from typing import Final
 
 from tamis.curate.extract import find_extractor
 from tamis.curate.extract.child import OUT_OF_MEMORY
-from tamis.curate.extract.frames import LENGTH, FrameBuffer, Reply, decode_reply, encode
+from tamis.curate.extract.frames import FOLLOWS, LENGTH, FrameBuffer, Reply, decode_reply, encode
 from tamis.curate.extract.record import EXTRACT_CRASH, EXTRACT_ERROR, EXTRACT_TIMEOUT, ExtractFailure
 from tamis.errors import TamisError, UsageError
 
@@ -43,6 +44,9 @@ _HIGH_BYTES: Final = 3 << 18
 _LOW_BYTES: Final = 1 << 18
 """Pages are sent up to the high mark and again once less than the low mark is unanswered: few, large writes."""
 _MAX_PAGE_BYTES: Final = 1 << 30
+_SHARED_BYTES: Final = 8 << 20
+"""Memory for pages on their way, used round and round. A page of more than a quarter of it goes through the pipe: then
+what is unanswered never reaches back to where the next page is put."""
 
 
 class Isolated:
@@ -152,7 +156,10 @@ class _Child:
 
     def __init__(self, extractor: str, timeout_s: float, memory_mb: int) -> None:
         module = "tamis.curate.extract.child"
-        command = [sys.executable, "-P", "-m", module, extractor, str(timeout_s), str(memory_mb)]
+        shared = _shared_memory()
+        self._shared = None if shared < 0 else mmap.mmap(shared, _SHARED_BYTES)
+        self._free = 0
+        command = [sys.executable, "-P", "-m", module, extractor, str(timeout_s), str(memory_mb), str(shared)]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(
@@ -163,8 +170,16 @@ class _Child:
         }
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment, bufsize=0
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            bufsize=0,
+            pass_fds=(shared,) if shared >= 0 else (),
         )
+        if shared >= 0:
+            os.close(shared)  # the mapping stays
         self._owner = os.getpid()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -189,7 +204,7 @@ class _Child:
         while answered < len(pages):
             if not unsent and in_flight <= _LOW_BYTES:
                 while sent < len(pages) and (sent == answered or in_flight < _HIGH_BYTES):
-                    unsent.extend(_frames(pages[sent]))
+                    unsent.extend(_frames(pages[sent], self._place(pages[sent][0])))
                     in_flight += len(pages[sent][0])
                     sent += 1
             self._write(unsent)
@@ -198,11 +213,24 @@ class _Child:
                 answered += 1
                 yield frame
 
+    def _place(self, html: bytes) -> int:
+        """Put a page into the shared memory and return where, or ``FOLLOWS`` if it is too large for that."""
+        if self._shared is None or len(html) > _SHARED_BYTES // 4:
+            return FOLLOWS
+        if self._free + len(html) > _SHARED_BYTES:
+            self._free = 0
+        place = self._free
+        self._free += len(html)
+        self._shared[place : self._free] = html
+        return place
+
     def kill(self, grace_s: float = 0.05) -> int:
         """End the process, after some time to end by itself, and return its exit status."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+        if self._shared is not None:
+            self._shared.close()
         if self._owner != os.getpid():  # a fork of the parent: the child is not its own
             return 0
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -256,8 +284,21 @@ class _Child:
         return self._buffer.feed(data)
 
 
-def _frames(page: HtmlPage) -> tuple[memoryview, memoryview]:
-    """Return the bytes of a page as the child reads them, without copying the body."""
+def _shared_memory() -> int:
+    """Return the descriptor of fresh memory to share, or -1 where the system has none (then all goes through pipes)."""
+    try:
+        descriptor = os.memfd_create("tamis-pages")
+    except (AttributeError, OSError):
+        return -1
+    os.ftruncate(descriptor, _SHARED_BYTES)
+    return descriptor
+
+
+def _frames(page: HtmlPage, place: int) -> Sequence[memoryview]:
+    """Return what announces a page, and its bytes if they are not in the shared memory."""
     html, url, charset = page
-    head = encode((url, charset))
-    return memoryview(LENGTH.pack(len(head)) + head + LENGTH.pack(len(html))), memoryview(html)
+    head = encode((url, charset, place, len(html)))
+    frame = LENGTH.pack(len(head)) + head
+    if place != FOLLOWS:
+        return (memoryview(frame),)
+    return memoryview(frame + LENGTH.pack(len(html))), memoryview(html)
