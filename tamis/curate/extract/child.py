@@ -1,4 +1,4 @@
-"""The child process that extracts: reads pages from stdin, answers each on stdout before it takes the next.
+"""The child process that extracts: reads pages from stdin and answers them in order on stdout.
 
 Started by ``isolate.Isolated`` as ``python -m tamis.curate.extract.child EXTRACTOR TIMEOUT_S MEMORY_MB SHARED``; the
 last is the descriptor of the memory it shares with its parent, or -1. It ends when its input ends, so that it does not
@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import gc
 import importlib
-import io
 import mmap
 import os
 import re
 import resource
+import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import BinaryIO, Final
+from typing import Final
 
 from tamis.curate.extract import EXTRACTORS, extract
-from tamis.curate.extract.frames import FOLLOWS, LENGTH, decode_head, encode
+from tamis.curate.extract.frames import FOLLOWS, LENGTH, SHARED_BYTES, STARTED, decode_head, encode
 from tamis.curate.extract.record import EXTRACT_ERROR, Extracted, ExtractFailure
 from tamis.errors import MissingExtra
 
@@ -33,13 +34,16 @@ Work = Callable[[bytes, str | None, str | None], Extracted]
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+")
 _DETAIL_CHARS: Final = 500
 _READ_BYTES: Final = 1 << 18
+_HOLD_BYTES: Final = 1 << 17
+_HOLD_S: Final = 0.5
+"""Answers are held back up to this size and time while more pages are waiting."""
 
 
 def main(arguments: list[str]) -> None:
     """Serve pages until the input ends. The first frame out is empty when ready, else says why it cannot start."""
     name, timeout_s, memory_mb = arguments[0], float(arguments[1]), int(arguments[2])
-    pages = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), _READ_BYTES)
-    shared = mmap.mmap(int(arguments[3]), 0, access=mmap.ACCESS_READ) if int(arguments[3]) >= 0 else None
+    pages = _Input(sys.stdin.fileno())
+    shared = mmap.mmap(int(arguments[3]), 0) if int(arguments[3]) >= 0 else None
     replies = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not print into the replies
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -49,9 +53,9 @@ def main(arguments: list[str]) -> None:
     try:
         work = load(name)
     except (ImportError, AttributeError, ValueError, MissingExtra) as error:
-        _send(replies, f"{type(error).__name__}: {error}".encode())
+        _answer(replies, f"{type(error).__name__}: {error}".encode())
         return
-    _send(replies, b"")
+    _answer(replies, b"")
     gc.freeze()  # what was imported stays: the collector need not walk it again and again
     try:
         _serve(pages, replies, work, timeout_s, shared)
@@ -76,23 +80,34 @@ def load(name: str) -> Work:
     return work
 
 
-def _serve(pages: BinaryIO, replies: int, work: Work, timeout_s: float, shared: mmap.mmap | None) -> None:
-    """Answer page by page; the processor time of each is limited by the kernel, whatever code it is in."""
+def _serve(pages: _Input, replies: int, work: Work, timeout_s: float, shared: mmap.mmap | None) -> None:
+    """Answer page by page; the processor time of each is limited by the kernel, whatever code it is in.
+
+    Answers are sent some at a time, to wake the parent seldom. Where it can see how many pages were begun, it knows
+    which one killed this process, whatever answers died with it.
+    """
+    held = bytearray()
+    sent, begun = time.monotonic(), 0
     while True:
-        head = _receive(pages)
+        late = time.monotonic() - sent > _HOLD_S
+        if held and (shared is None or late or len(held) > _HOLD_BYTES or not pages.waiting()):
+            if not _write(replies, held):
+                return
+            held, sent = bytearray(), time.monotonic()
+        head = pages.frame()
         if head is None:
             return
+        begun += 1
+        if shared is not None:
+            STARTED.pack_into(shared, SHARED_BYTES, begun)
         url, charset, place, size = decode_head(head)
-        html = _receive(pages) if place == FOLLOWS or shared is None else shared[place : place + size]
+        html = pages.frame() if place == FOLLOWS or shared is None else shared[place : place + size]
         if html is None:
             return
         signal.setitimer(signal.ITIMER_PROF, timeout_s)  # its signal kills the process
         reply = _attempt(work, html, url, charset)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        try:
-            _send(replies, reply)
-        except BrokenPipeError:
-            return
+        held += LENGTH.pack(len(reply)) + reply
 
 
 def _attempt(work: Work, html: bytes, url: str | None, charset: str | None) -> bytes:
@@ -109,21 +124,53 @@ def _attempt(work: Work, html: bytes, url: str | None, charset: str | None) -> b
         return encode(ExtractFailure(EXTRACT_ERROR, detail.encode("utf-8", "replace").decode()[:_DETAIL_CHARS]))
 
 
-def _receive(pipe: BinaryIO) -> bytes | None:
-    """Read one frame; None at the end of the input."""
-    prefix = pipe.read(LENGTH.size)
-    if len(prefix) < LENGTH.size:
-        return None
-    (size,) = LENGTH.unpack(prefix)
-    data = pipe.read(size)
-    return data if len(data) == size else None
+class _Input:
+    """Frames from a pipe."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._data = b""
+        self._at = 0
+
+    def frame(self) -> bytes | None:
+        """Wait for one frame; None at the end of the input."""
+        prefix = self._take(LENGTH.size)
+        return None if prefix is None else self._take(LENGTH.unpack(prefix)[0])
+
+    def waiting(self) -> bool:
+        """Tell whether more has been sent already."""
+        return self._at < len(self._data) or bool(select.select([self._pipe], [], [], 0)[0])
+
+    def _take(self, size: int) -> bytes | None:
+        """Wait for that many bytes."""
+        if len(self._data) - self._at < size:
+            parts = [self._data[self._at :]]
+            missing = size - len(parts[0])
+            while missing > 0:
+                piece = os.read(self._pipe, _READ_BYTES)
+                if not piece:
+                    return None
+                parts.append(piece)
+                missing -= len(piece)
+            self._data, self._at = b"".join(parts), 0
+        self._at += size
+        return self._data[self._at - size : self._at]
 
 
-def _send(pipe: int, data: bytes) -> None:
-    """Write one frame at once: what is answered stays answered even if the next page kills the process."""
-    rest = memoryview(LENGTH.pack(len(data)) + data)
-    while rest:
-        rest = rest[os.write(pipe, rest) :]
+def _answer(pipe: int, data: bytes) -> None:
+    """Write one frame at once."""
+    _write(pipe, LENGTH.pack(len(data)) + data)
+
+
+def _write(pipe: int, data: bytes | bytearray) -> bool:
+    """Write all of it; tell whether anyone still reads."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(pipe, rest) :]
+    except BrokenPipeError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

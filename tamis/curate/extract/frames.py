@@ -22,6 +22,13 @@ PageHead = tuple[str | None, str | None, int, int]
 
 FOLLOWS: Final = -1
 
+SHARED_BYTES: Final = 8 << 20
+"""Memory for pages on their way, used round and round. A page of more than a quarter of it goes through the pipe: then
+what is unanswered never reaches back to where the next page is put."""
+
+STARTED: Final = struct.Struct("<Q")
+"""Behind it: how many pages the child has begun, so that a death is put down to the right page."""
+
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_reply: Final = msgspec.msgpack.Decoder(Reply).decode
 decode_head: Final = msgspec.msgpack.Decoder(PageHead).decode
