@@ -66,8 +66,9 @@ def ingest_slices(slices: Sequence[Slice], options: Ingest, out: Path) -> dict[s
     from tamis.curate.extract.isolate import Isolated
 
     files: dict[str, FileTally] = {part.file.name: FileTally(part.file.kind) for part in slices}
+    limits = (options.extractor, options.timeout, options.memory)
+    extractor = _EXTRACTORS.get(limits) or _EXTRACTORS.setdefault(limits, Isolated(*limits))
     with (
-        Isolated(options.extractor, options.timeout, options.memory) as extractor,
         TableWriter(out / "base.parquet", BASE_SCHEMA, compression="lz4") as base,
         TableWriter(out / "removed.parquet", REMOVED_SCHEMA, compression="lz4") as removed,
     ):
@@ -86,6 +87,9 @@ def ingest_slices(slices: Sequence[Slice], options: Ingest, out: Path) -> dict[s
     counts.sources = {name: [tally.documents] * 2 for name, tally in files.items() if tally.documents}
     return {"rows": base.rows, "counts": counts.plain(), "files": plain}
 
+
+_EXTRACTORS: Final[dict[tuple[str, float, int], Any]] = {}
+"""Extraction processes of this worker: kept from shard to shard, they end with it."""
 
 Record = tuple[SourceFile, Page | NotPage]
 

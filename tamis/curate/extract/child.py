@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> None:
         return
     _answer(replies, b"")
     gc.freeze()  # what was imported stays: the collector need not walk it again and again
+    gc.set_threshold(50_000, 20, 20)
     try:
         _serve(pages, replies, work, timeout_s, shared)
     except MemoryError:
