@@ -73,7 +73,7 @@ def filter_(source: str, rules: tuple[str, ...], keep_signals: bool, **rest: Any
 @click.argument("source", metavar="IN")
 @click.option("--by", type=click.Choice(["url", "exact", "minhash"]), required=True, help="What counts as a duplicate.")
 @click.option("--threshold", type=float, default=None, show_default="0.8", help="minhash: least Jaccard similarity.")
-@click.option("--shingle", default=None, show_default="word:5", help="minhash: word:N, char:N or \\w:N.")
+@click.option("--shingle", default=None, show_default="word:5", help="minhash: word:N, char:N or word-w:N.")
 @click.option("--permutations", type=int, default=None, show_default="128", help="minhash: length of a signature.")
 @click.option("--bands", type=int, default=None, show_default="21", help="minhash: bands of a signature.")
 @click.option("--rows", type=int, default=None, show_default="6", help="minhash: rows of a band.")

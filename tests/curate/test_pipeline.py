@@ -96,6 +96,22 @@ def test_every_row_is_accounted_for(finished: Path, kept: list[dict[str, Any]], 
     assert last["characters"] == sum(len(row["text"]) for row in kept)
 
 
+def test_every_record_goes_where_the_golden_output_says(finished: Path) -> None:
+    from scripts.make_golden import GOLDEN, golden
+
+    found, wanted = golden(finished), json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert len(wanted["records"]) == wanted["total"]["in"] > 200
+    if found["versions"] != wanted["versions"]:
+        pytest.skip(f"golden output was made with {wanted['versions']}")
+    changed = {
+        source: (found["records"].get(source), wanted["records"].get(source))
+        for source in {*found["records"], *wanted["records"]}
+        if found["records"].get(source) != wanted["records"].get(source)
+    }
+    assert changed == {}
+    assert found["total"] == wanted["total"]
+
+
 def test_removals_carry_their_evidence(kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:
     staying = {row["id"] for row in kept}
     removed = {row["id"] for row in gone}
