@@ -46,6 +46,7 @@ def _inputs(inputs: list[Mapping[str, Any]], say: Callable[[str], None], verbose
         elif entry["status"] == "partial":
             first = entry["failures"][0]
             where = f"first at {first['offset']:,} ({first['reason']})"
-            say(f"    partial  {entry['name']}: {entry['failed']:,} failed, {where}")
+            cut = f", {entry['cut']:,} kept cut short" if entry["cut"] else ""
+            say(f"    partial  {entry['name']}: {entry['failed']:,} failed{cut}, {where}")
         elif verbose:
             say(f"    ok       {entry['name']}: {entry['records']:,} records, {entry['documents']:,} documents")

@@ -176,7 +176,7 @@ def _sort_out(
         told = orjson.dumps(meta, option=orjson.OPT_SORT_KEYS).decode() if meta else None
         row = (identity, text or "", record.url, source, record.date, record.language, None, told)
         if text and not text.isspace():
-            tally.document()
+            tally.document(record.position, "damaged" in meta)
             kept.add(*row)
         else:
             tally.removed(record.position, *why)
@@ -189,20 +189,28 @@ class FileTally:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.records = self.documents = 0
+        self.records = self.documents = self.cut = 0
         self.gone: dict[tuple[Outcome, str], int] = {}
         self.failures: list[dict[str, Any]] = []
 
-    def document(self) -> None:
-        """Count a record that became a document."""
+    def document(self, position: int, damaged: bool) -> None:
+        """Count a record that became a document, and list those that are kept as far as they go."""
         self.records += 1
         self.documents += 1
+        if damaged:
+            self.cut += 1
+            self._list(position, "truncated_record", "kept as far as it goes")
 
     def removed(self, position: int, outcome: Outcome, reason: str, detail: str | None) -> None:
         """Count a record that did not, and list damage."""
         self.records += 1
         self.gone[outcome, reason] = self.gone.get((outcome, reason), 0) + 1
-        if outcome == "failed" and len(self.failures) < MAX_LISTED_FAILURES:
+        if outcome == "failed":
+            self._list(position, reason, detail)
+
+    def _list(self, position: int, reason: str, detail: str | None) -> None:
+        """List damage, up to a bound."""
+        if len(self.failures) < MAX_LISTED_FAILURES:
             self.failures.append({"offset": position, "reason": reason, "detail": detail})
 
     def add_to(self, counts: Counts) -> None:
@@ -217,5 +225,6 @@ class FileTally:
             "records": self.records,
             "documents": self.documents,
             "failed": sum(number for (outcome, _), number in self.gone.items() if outcome == "failed"),
+            "cut": self.cut,
             "failures": self.failures,
         }

@@ -63,17 +63,19 @@ def input_entries(files: Sequence[SourceFile], tallies: Sequence[Mapping[str, An
     for file in files:
         mine = [tally[file.name] for tally in tallies if file.name in tally]
         failed = sum(tally["failed"] for tally in mine)
+        cut = sum(tally["cut"] for tally in mine)
         entry: dict[str, Any] = {
             "name": file.name,
             "kind": file.kind,
             "bytes": file.size,
             "content": file.content,
-            "status": "partial" if failed else "ok",
+            "status": "partial" if failed or cut else "ok",
             "records": sum(tally["records"] for tally in mine),
             "documents": sum(tally["documents"] for tally in mine),
         }
-        if failed:
+        if failed or cut:
             entry["failed"] = failed
+            entry["cut"] = cut
             entry["failures"] = [failure for tally in mine for failure in tally["failures"]][:20]
         entries.append(entry)
     return entries

@@ -175,7 +175,7 @@ def _damage(entry: Mapping[str, Any]) -> str:
     for one in listed[:MAX_DAMAGE]:
         detail = f" <small>{text(one['detail'], 160)}</small>" if one.get("detail") else ""
         lines.append(f"<li>offset {number(one['offset'])}: {name(one['reason'])}{detail}</li>")
-    rest = entry.get("failed", 0) - len(lines)
+    rest = entry.get("failed", 0) + entry.get("cut", 0) - len(lines)
     if rest > 0:
         lines.append(f"<li>and {counted(rest, 'more record')}</li>")
     return f"<ul>{''.join(lines)}</ul>"

@@ -61,7 +61,8 @@ def needs_model() -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, needs_model: None) -> Path:
     out = tmp_path_factory.mktemp("run") / "one"
-    tamis("curate", "run", RECIPE, "-o", out, "--workers", "1")
+    done = tamis("curate", "run", RECIPE, "-o", out, "--workers", "1")
+    (out.parent / "said").write_text(done.stderr)
     return out
 
 
@@ -110,6 +111,11 @@ def test_every_record_goes_where_the_golden_output_says(finished: Path) -> None:
     }
     assert changed == {}
     assert found["total"] == wanted["total"]
+
+
+def test_readme_shows_what_the_demo_prints(finished: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (finished.parent / "said").read_text().strip() in readme
 
 
 def test_removals_carry_their_evidence(kept: list[dict[str, Any]], gone: list[dict[str, Any]]) -> None:

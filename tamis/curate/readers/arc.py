@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from tamis.curate.readers import records
+from tamis.curate.readers import reading
 from tamis.curate.readers.opening import Stored, plain_head
 from tamis.curate.readers.pages import from_http
 from tamis.curate.readers.reasons import no_page
@@ -51,7 +51,7 @@ class ArcReader:
 
     def read(self, part: Slice) -> Iterator[Page | NotPage]:
         """Yield what becomes of each record that starts in the slice."""
-        return records.read(part, self)
+        return reading.read(part, self)
 
     def begins(self, head: bytes) -> bool:
         """A record begins with a URL and at least four more fields in one line."""

@@ -97,6 +97,8 @@ def _page(
     meta: dict[str, Any] = dict(record.notes or {})
     if missing or record.cut or record.fields.get("warc-truncated"):
         meta["truncated"] = True
+    if record.cut:
+        meta["damaged"] = True
     if name := record.fields.get("warc-record-id"):
         meta["record_id"] = name.strip("<>")
     if media in TEXT and not http.looks_like_page(body):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Protocol
 
-from tamis.curate.readers.opening import Stored
 from tamis.curate.readers.reasons import no_page
 from tamis.curate.readers.runs import Archive, Run, Whole
-from tamis.stage import NotPage, Page, Slice
+from tamis.stage import NotPage, Page
 
 MAX_BODY: Final = 32 << 20
 """Bytes of a body, unpacked, beyond which a record is refused: a guard against decompression bombs."""
@@ -82,48 +80,7 @@ class Grammar(Protocol):
         """Make a page of a record, or say why it is none."""
 
 
-def read(part: Slice, grammar: Grammar) -> Iterator[Page | NotPage]:
-    """Yield a page or the reason why not for each record that starts in the slice."""
-    with Stored(part.file.path) as stored:
-        archive = Archive(stored, grammar.begins, grammar.candidate, lambda s, at: _chained(s, at, grammar))
-        archive.stacked = archive.how == "gzip" and _stacked(archive, grammar)
-        start = archive.first(part.start, part.end)
-        while start is not None and start < max(part.end, 1):
-            run = archive.run(start)
-            walk = _Walk(archive, run, grammar, part.end)
-            yield from walk.outcomes()
-            if run.broken is None or walk.stopped:
-                return
-            start = archive.after(run)
-            if not (
-                run.broken.early and walk.cut and start is None
-            ):  # a file that just ends is told by its last record
-                yield no_page(archive.break_position(run, walk.position), "damaged_compression", str(run.broken))
-
-
-def _stacked(archive: Archive, grammar: Grammar) -> bool:
-    """Tell whether the first member holds more than one record."""
-    run = archive.run(0)
-    walk = _Walk(archive, run, grammar, archive.stored.size)
-    return len(list(islice(walk.records(), 2))) == 2 and walk.member == 0
-
-
-def _chained(stored: Stored, at: int, grammar: Grammar) -> bool:
-    """Tell whether plain bytes at ``at`` are a record: a line with a good header, and a record or the end behind it."""
-    if not grammar.candidate.match(stored.at(at, 4096)) or (at and stored.at(at - 1, 1) != b"\n"):
-        return False
-    run = Run(iter([(at, stored.at(at, HEADER + 1024))]), False, True)
-    head = grammar.parse(run, 0)
-    if isinstance(head, str):
-        return False
-    end = at + head.size + head.length
-    if end > stored.size:
-        return False
-    behind = stored.at(end, 1024).lstrip(BLANK)
-    return not behind or grammar.begins(behind)
-
-
-class _Walk:
+class Walk:
     """One run, record by record."""
 
     def __init__(self, archive: Archive, run: Run, grammar: Grammar, end: int) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
-from tamis.curate.readers import http, records
+from tamis.curate.readers import http, reading
 from tamis.curate.readers.opening import Stored, compression, plain_head
 from tamis.curate.readers.pages import from_content, from_http
 from tamis.curate.readers.reasons import no_page
@@ -49,7 +49,7 @@ class WarcReader:
 
     def read(self, part: Slice) -> Iterator[Page | NotPage]:
         """Yield what becomes of each record that starts in the slice."""
-        return records.read(part, self)
+        return reading.read(part, self)
 
     def begins(self, head: bytes) -> bool:
         """A record begins with ``WARC/`` and its version."""

@@ -68,4 +68,4 @@ def test_a_record_cut_short(make, read_bytes, words):
     data = make.arc_start() + make.arc(make.http(make.page * 9))
     items = read_bytes(data[:-300], "x.arc")
     assert words(items) == ["warcinfo", "html"]
-    assert items[1].meta == {"truncated": True}
+    assert items[1].meta == {"truncated": True, "damaged": True}
