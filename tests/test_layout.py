@@ -68,3 +68,48 @@ def test_help_imports_no_heavy_module(arguments: list[str]) -> None:
 def test_all_names_what_is_public() -> None:
     assert all(hasattr(tamis, name) for name in tamis.__all__)
     assert tamis.__version__.count(".") == 2
+
+
+def defined_in(folder: str, attribute: str) -> set[str]:
+    """Classes in the modules of a folder that carry a class attribute of this name: the units of one table."""
+    found = set()
+    for path in sorted((ROOT / "tamis" / folder).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                names = {
+                    t.id
+                    for s in node.body
+                    if isinstance(s, ast.AnnAssign)
+                    for t in [s.target]
+                    if isinstance(t, ast.Name)
+                }
+                names |= {
+                    t.id for s in node.body if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)
+                }
+                if attribute in names:
+                    found.add(node.name)
+    return found
+
+
+def test_every_rule_stands_in_its_table() -> None:
+    from tamis.curate.rules import RULES, CallableRule
+
+    listed = {cls.__name__ for cls in RULES.values()} | {CallableRule.__name__, "Rule"}
+    assert defined_in("curate/rules", "dialect") & defined_in("curate/rules", "name") <= listed
+
+
+def test_every_reader_stands_in_its_table() -> None:
+    from tamis.curate.readers import READERS
+
+    listed = {type(reader).__name__ for reader in READERS.values()}
+    assert len(listed) == len(READERS)
+    assert defined_in("curate/readers", "kind") - {"Record", "Head"} <= listed
+
+
+def test_every_stage_stands_in_its_table() -> None:
+    from tamis.curate.recipe import DEDUP, STAGES
+
+    listed = {target.split(":")[1] for target in (*STAGES.values(), *DEDUP.values())}
+    assert defined_in("curate/dedup", "kind") <= listed
+    made = {"FilterStage", "LanguageStage"}
+    assert made <= listed

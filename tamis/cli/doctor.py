@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tamis import __version__
-from tamis.cli.options import quiet_options
+from tamis.cli.options import form_option, quiet_options
 from tamis.cli.root import SETTINGS
 
 
@@ -38,14 +38,7 @@ def _installed(dist: str) -> str | None:
 
 
 @click.command(context_settings=SETTINGS)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or programs.",
-)
+@form_option
 @quiet_options
 def doctor(form: str, **_: Any) -> int:
     """Tell what is installed, which extras and models are present, and what to run for those that are not.

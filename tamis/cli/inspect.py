@@ -8,23 +8,14 @@ from typing import Any
 
 import click
 
-from tamis.cli.options import quiet_options
+from tamis.cli.options import form_option, quiet_options
 from tamis.cli.root import SETTINGS
-
-_form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or programs.",
-)
 
 
 @click.command(context_settings=SETTINGS)
 @click.argument("folder", metavar="DIR")
 @click.argument("document", metavar="ID")
-@_form
+@form_option
 @quiet_options
 def explain(folder: str, document: str, form: str, **_: Any) -> int:
     """Tell where one document went and why.
@@ -73,7 +64,7 @@ def _told(entry: dict[str, Any]) -> str:
 
 @click.command(context_settings=SETTINGS)
 @click.argument("folder", metavar="DIR")
-@_form
+@form_option
 @click.option("--html", metavar="FILE", default=None, help="Write a self-contained page with pictures.")
 @quiet_options
 def report(folder: str, form: str, html: str | None, verbose: bool, **_: Any) -> int:

@@ -8,19 +8,12 @@ from typing import Any
 
 import click
 
-from tamis.cli.options import notes_wanted, quiet_options
+from tamis.cli.options import form_option, notes_wanted, quiet_options
 from tamis.cli.root import SETTINGS
 
 
 @click.command("list", context_settings=SETTINGS)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or programs.",
-)
+@form_option
 @quiet_options
 def list_(form: str, **_: Any) -> int:
     """List known models and whether they are here.

@@ -55,3 +55,15 @@ def notes_wanted(quiet: bool) -> Callable[[str], None]:
             sys.stderr.write(line + "\n")
 
     return say
+
+
+def form_option(command: F) -> F:
+    """Add --format for commands that show something."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people or programs.",
+    )(command)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tamis.curate.dedup import STAGES, ExactDedup, UrlDedup, exact, url
+from tamis.curate.dedup import ExactDedup, MinhashDedup, UrlDedup, exact, url
 from tamis.curate.dedup import equal as equal_module
 from tamis.errors import DataError, UsageError
 
@@ -159,7 +159,7 @@ def test_rows_that_differ_in_nothing_compared_go_by_content_not_by_order(dedup: 
 
 
 def test_nothing_at_all(dedup: Dedup) -> None:
-    for stage in STAGES.values():
+    for stage in (UrlDedup, ExactDedup, MinhashDedup):
         assert stage().reduce([], lambda tasks: []) == []
         assert dedup(stage(), shards_of([], 2)).removed == {}
 
@@ -174,6 +174,6 @@ def test_a_text_that_is_not_utf8_is_an_error_for_people(tmp_path: Path) -> None:
 
 
 def test_unknown_keeper_is_refused() -> None:
-    for stage in STAGES.values():
+    for stage in (UrlDedup, ExactDedup, MinhashDedup):
         with pytest.raises(UsageError, match="keeper 'best' is not known; use longest"):
             stage(keeper="best")
