@@ -6,10 +6,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import tamis
 from tamis.cli.options import corpus_options, notes_wanted
 from tamis.cli.root import SETTINGS
 
@@ -143,8 +145,6 @@ def _has_language(source: str) -> bool:
 
 def _plan_for(source: str, stages: Sequence[Stage]) -> Plan:
     """Plan stages over a corpus folder, or over any source that can be read."""
-    from pathlib import Path
-
     from tamis.curate.plan import Plan, plan_files
     from tamis.run.corpus import is_corpus, open_corpus
 
@@ -160,9 +160,13 @@ def _execute(plan: Plan, given: dict[str, Any]) -> int:
     from tamis.cli.show import summary
     from tamis.curate.pipeline import How, run_plan
     from tamis.run.local import default_workers
+    from tamis.text.cache import drop_stale, is_cold
 
     plan = replace(plan, form=given["form"], max_source_loss=given["max_source_loss"])
     say = notes_wanted(given["quiet"])
+    package = Path(tamis.__file__).parent
+    if drop_stale(package) or is_cold(package):
+        say("first run: compiling the text kernels for this machine takes up to a minute, once")
     output = given["output"]
     with tempfile.TemporaryDirectory(prefix="tamis-") as scratch, Progress(given["quiet"]) as progress:
         target = scratch if output == "-" else output

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 from typing import Final
 
 STAMP: Final = ".kernels"
+
+
+def is_cold(package: Path) -> bool:
+    """Tell whether kernels below ``package`` have yet to be compiled; where the folder is read-only, nobody knows."""
+    return os.access(package, os.W_OK) and next(package.rglob("*.nbi"), None) is None
 
 
 def drop_stale(package: Path) -> bool:

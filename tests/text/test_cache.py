@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from tamis.text.cache import drop_stale
+from tamis.text.cache import drop_stale, is_cold
 
 
 def test_cached_kernels_go_when_any_source_changes(tmp_path: Path) -> None:
@@ -11,8 +11,10 @@ def test_cached_kernels_go_when_any_source_changes(tmp_path: Path) -> None:
     source.write_text("x = 1\n")
     kernel = cache / "k.nbi"
     kernel.write_bytes(b"")
+    assert not is_cold(tmp_path)
     assert drop_stale(tmp_path)
     assert not kernel.exists()
+    assert is_cold(tmp_path)
     kernel.write_bytes(b"")
     assert not drop_stale(tmp_path)
     assert kernel.exists(), "nothing changed"
