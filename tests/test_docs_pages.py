@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tamis.cli.root import root
-from tamis.curate.dedup import STAGES, MinhashDedup, exact, url
+from tamis.curate.dedup import ExactDedup, MinhashDedup, UrlDedup, exact, url
 from tamis.curate.extract import EXTRACTORS, FAILURES
 from tamis.curate.ingest import MAX_LISTED_FAILURES, Ingest
 from tamis.curate.language import LanguageStage
@@ -30,6 +30,7 @@ from tests.conftest import ROOT
 
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("rules", "dedup", "readers")}
 ABSENT = "–"
+DEDUP_STAGES = {stage.kind: stage for stage in (UrlDedup, ExactDedup, MinhashDedup)}
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -162,9 +163,9 @@ def test_signals_named_are_signals() -> None:
     [
         ("rules", "language", LanguageStage),
         ("readers", "Extraction", Ingest),
-        ("dedup", "URL", STAGES["url"]),
-        ("dedup", "Exact text", STAGES["exact"]),
-        ("dedup", "MinHash", STAGES["minhash"]),
+        ("dedup", "URL", DEDUP_STAGES["url"]),
+        ("dedup", "Exact text", DEDUP_STAGES["exact"]),
+        ("dedup", "MinHash", DEDUP_STAGES["minhash"]),
     ],
 )
 def test_stage_fields_and_defaults(page: str, section: str, cls: Any) -> None:
@@ -177,13 +178,13 @@ ALIKE = [
 ]
 
 
-@pytest.mark.parametrize("by", STAGES)
+@pytest.mark.parametrize("by", DEDUP_STAGES)
 def test_dedup_stages_their_reasons_and_counts(by: str, tmp_path: Path) -> None:
     from tests.curate.dedup.conftest import apply, shards_of
 
     listed = {row["by"]: row for row in table("dedup", "Deduplication", "by", "equal are").rows}
-    assert list(listed) == list(STAGES)
-    done = apply(STAGES[by](), shards_of(ALIKE, 1), tmp_path)
+    assert list(listed) == list(DEDUP_STAGES)
+    done = apply(DEDUP_STAGES[by](), shards_of(ALIKE, 1), tmp_path)
     assert {row["reason"] for row in done.rows} == {listed[by]["reason"]}
     assert {row["value"] for row in done.rows} == {1.0}
     for name in done.notes:

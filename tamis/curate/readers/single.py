@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -20,7 +21,7 @@ TAG = re.compile(rb"<(?:html|head|body|title|meta|link|div|p|h1|table|article|se
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-class _OneDocument:
+class _OneDocument(ABC):
     """What both kinds share: position 0, one piece, a size limit."""
 
     def cuts(self, file: SourceFile, target: int) -> Sequence[int]:
@@ -42,9 +43,9 @@ class _OneDocument:
             return
         yield self.page(data, {"truncated": True} if damage else {})
 
+    @abstractmethod
     def page(self, data: bytes, meta: dict[str, object]) -> Page:
         """Make the page."""
-        raise NotImplementedError
 
 
 class HtmlReader(_OneDocument):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _C4:
+class _C4(ABC):
     """What both dialects share: bounds on the lines that are left, and the rewriting."""
 
     min_sentences: int | None = 5
@@ -65,12 +66,13 @@ class _C4:
         counts = {"documents_edited": len(texts), "lines_removed": lost, **notes}
         return Edits(texts, {name: count for name, count in counts.items() if count})
 
+    @abstractmethod
     def signals(self, batch: TextBatch) -> Signals:
         """Measure the lines with these switches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rewrite(self, batch: TextBatch, rows: NDArray[np.int64]) -> list[str | None]:
-        raise NotImplementedError
+        """Return the kept lines of these rows, None where the document goes."""
 
 
 @dataclass(frozen=True)
