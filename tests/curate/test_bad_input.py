@@ -229,12 +229,8 @@ def test_shared_archives_end_as_ok_partial_or_rejected(shared_data: Callable[[st
         if entry["status"] == "partial":
             assert min(entry["failed"] + entry["cut"], 20) == len(entry["failures"]) > 0
         wanted = (expected.get(name, {}).get("warcio_html200") or {}).get("n") or 0
-        pages = entry.get("documents", 0)
-        if wanted:
-            assert entry["status"] != "rejected", name
-            assert pages > 0 or name in EMPTY_PAGES, name
+        assert entry.get("documents", 0) >= wanted, name
+    counts = {name: entries[name]["documents"] for name in entries if name.startswith(("dolma", "whirlwind"))}
+    assert [counts[f"dolma/sample-000{number}.warc.gz"] for number in (0, 1)] == [22, 15]
+    assert {counts[f"whirlwind-python/whirlwind.warc{kind}"] for kind in ("", ".gz", ".wet", ".wet.gz")} == {1}
     assert report["total"]["balanced"]
-
-
-EMPTY_PAGES: set[str] = set()
-"""Archives whose every HTML page has no text at all."""

@@ -282,6 +282,11 @@ def test_a_finished_run_is_not_done_again_and_a_changed_stage_is(finished: Path,
     assert tasks - after, "those after it were"
 
 
+def heed_ctrl_c() -> None:
+    """A shell job in the background ignores Ctrl-C, and what it starts inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def started(tmp_path: Path, needs_model: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a run and wait until it works on its first stage."""
@@ -289,7 +294,11 @@ def started(tmp_path: Path, needs_model: None) -> Iterator[Callable[..., subproc
 
     def start(out: Path) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            command("curate", "run", RECIPE, "-o", out, "--workers", "2"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+            command("curate", "run", RECIPE, "-o", out, "--workers", "2"),
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_ctrl_c,
         )
         running.append(process)
         deadline = time.monotonic() + 30
