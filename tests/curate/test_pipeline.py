@@ -244,22 +244,26 @@ def duration(out: Path) -> float:
 
 def test_bytes_survive_kill_9(finished: Path, tmp_path: Path) -> None:
     whole = duration(tmp_path / "whole")
-    killed = killed_then_finished(tmp_path / "out", whole * 0.6)
-    assert killed
-    assert_same(finished, tmp_path / "out")
+    for share in (0.6, 0.3, 0.1):  # the machine may be quicker the second time
+        out = tmp_path / str(share)
+        killed = killed_then_finished(out, whole * share)
+        assert_same(finished, out)
+        if killed:
+            return
+    pytest.fail("no kill came in time")
 
 
 @pytest.mark.slow
 def test_bytes_survive_kill_9_at_ten_random_moments(finished: Path, tmp_path: Path) -> None:
-    whole = duration(tmp_path / "whole")
+    whole = min(duration(tmp_path / "one"), duration(tmp_path / "two"))
     moments = random.Random(9)
     killed = 0
     for number in range(10):
         out = tmp_path / str(number)
-        killed += killed_then_finished(out, moments.uniform(0.05, 0.95) * whole)
+        killed += killed_then_finished(out, moments.uniform(0.05, 0.9) * whole)
         assert_same(finished, out)
         shutil.rmtree(out)
-    assert killed >= 7, "most kills must hit a run that was still going"
+    assert killed > 5, "most kills must hit a run that was still going"
 
 
 def test_a_finished_run_is_not_done_again_and_a_changed_stage_is(finished: Path, tmp_path: Path) -> None:
