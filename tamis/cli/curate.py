@@ -27,6 +27,7 @@ WHERE = "command line"
 @click.option("--timeout", type=float, default=None, show_default="20.0", help="Seconds one page may take.")
 @click.option("--memory", type=int, default=None, show_default="2048", help="MiB the extraction process may use.")
 @click.option("--shard-size", type=int, default=None, show_default="67108864", help="Bytes of input per shard.")
+@click.option("--text-field", default=None, show_default="text, else content", help="Column or key with the text.")
 @click.option("--language", is_flag=True, help="Also identify the language of each document (model lid.176).")
 @corpus_options
 def ingest(sources: tuple[str, ...], language: bool, **rest: Any) -> int:
@@ -40,7 +41,7 @@ def ingest(sources: tuple[str, ...], language: bool, **rest: Any) -> int:
     from tamis.curate.ingest import Ingest
     from tamis.curate.plan import Plan, plan_files
 
-    options = _from_options(Ingest, "ingest", rest, ("extractor", "timeout", "memory", "shard_size"))
+    options = _from_options(Ingest, "ingest", rest, ("extractor", "timeout", "memory", "shard_size", "text_field"))
     stages = [_stage("language")] if language else []
     files, rejected = plan_files(sources)
     return _execute(Plan(tuple(stages), tuple(files), tuple(rejected), ingest=options), rest)
@@ -74,6 +75,7 @@ def filter_(source: str, rules: tuple[str, ...], keep_signals: bool, **rest: Any
 @click.command(context_settings=SETTINGS)
 @click.argument("source", metavar="IN")
 @click.option("--by", type=click.Choice(["url", "exact", "minhash"]), required=True, help="What counts as a duplicate.")
+@click.option("--drop-tracking", is_flag=True, help="url: leave out utm_* and click ids.")
 @click.option("--threshold", type=float, default=None, show_default="0.8", help="minhash: least Jaccard similarity.")
 @click.option("--shingle", default=None, show_default="word:5", help="minhash: word:N, char:N or word-w:N.")
 @click.option("--permutations", type=int, default=None, show_default="128", help="minhash: length of a signature.")
@@ -84,7 +86,7 @@ def filter_(source: str, rules: tuple[str, ...], keep_signals: bool, **rest: Any
 )
 @click.option("--seed", type=int, default=None, show_default="1", help="minhash: seed of the permutations.")
 @corpus_options
-def dedup(source: str, by: str, **rest: Any) -> int:
+def dedup(source: str, by: str, drop_tracking: bool, **rest: Any) -> int:
     """Remove duplicates; the longest text stays, and every removal names the document that stays for it.
 
     IN: a corpus folder, or any source that ingest reads. url: the same page address, normalised. exact: the same text
@@ -94,6 +96,8 @@ def dedup(source: str, by: str, **rest: Any) -> int:
     """
     names = ("threshold", "shingle", "permutations", "bands", "rows", "bucket_limit", "seed")
     given = {name: rest[name] for name in names if rest[name] is not None}
+    if drop_tracking:
+        given["drop_tracking"] = True
     return _execute(_plan_for(source, [_stage("dedup", by=by, **given)]), rest)
 
 

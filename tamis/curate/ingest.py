@@ -37,7 +37,8 @@ class Ingest:
 
     ``timeout`` (seconds) and ``memory`` (MiB) bound the extraction of one page; a page beyond them is counted as
     ``extract_timeout`` or ``extract_crash`` and costs nothing but itself. ``shard_size`` (bytes as stored) decides
-    where inputs are cut and so how many parts the output has.
+    where inputs are cut and so how many parts the output has. ``text_field`` names the column or key that holds the
+    text of Parquet, CSV and JSON lines; without it ``text``, else ``content``.
     """
 
     kind: ClassVar[str] = "ingest"
@@ -45,6 +46,7 @@ class Ingest:
     timeout: float = 20.0
     memory: int = 2048
     shard_size: int = 64 << 20
+    text_field: str | None = None
 
     def __post_init__(self) -> None:
         from tamis.curate.extract import EXTRACTORS
@@ -73,7 +75,7 @@ def ingest_slices(slices: Sequence[Slice], options: Ingest, out: Path) -> dict[s
         TableWriter(out / "removed.parquet", REMOVED_SCHEMA, compression="lz4") as removed,
     ):
         kept, gone = Rows(base, SCHEMA.names), Rows(removed, REMOVED_SCHEMA.names)
-        for records in _batches(_records(slices)):
+        for records in _batches(_records(slices, options.text_field)):
             _sort_out(records, extractor, kept, gone, files)
             kept.flush(1)
             gone.flush(GONE_ROWS)
@@ -94,12 +96,13 @@ _EXTRACTORS: Final[dict[tuple[str, float, int], Any]] = {}
 Record = tuple[SourceFile, Page | NotPage]
 
 
-def _records(slices: Sequence[Slice]) -> Iterator[Record]:
+def _records(slices: Sequence[Slice], text_field: str | None) -> Iterator[Record]:
     """Yield the records of some slices, each with its file."""
-    from tamis.curate.readers import READERS
+    from tamis.curate.readers import readers
 
+    known = readers(text_field)
     for part in slices:
-        for record in READERS[part.file.kind].read(part):
+        for record in known[part.file.kind].read(part):
             yield part.file, record
 
 

@@ -191,6 +191,24 @@ def test_output_to_stdout_is_json_lines(tmp_path: Path, source: Path) -> None:
     assert "in = kept + dropped + failed: 3 = 1 + 2 + 0" in done.stderr
 
 
+def test_a_named_text_field_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"body": "The text is here.", "text": "Not here."}\n')
+    done = tamis("curate", "ingest", source, "-o", "-", "--text-field", "body")
+    assert json.loads(done.stdout)["text"] == "The text is here."
+    done = tamis("curate", "ingest", source, "-o", "-", "--text-field", "nothing")
+    assert "no_text_field" in done.stderr
+
+
+def test_tracking_parameters_can_be_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    rows = [{"text": f"Text {n}.", "url": f"https://example.com/a?utm_source={n}"} for n in range(3)]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(tamis("curate", "dedup", source, "--by", "url", "-o", "-").stdout.splitlines()) == 3
+    done = tamis("curate", "dedup", source, "--by", "url", "--drop-tracking", "-o", "-")
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_formats_hold_the_same_rows(tmp_path: Path, source: Path) -> None:
     for form in ("parquet", "jsonl", "jsonl.gz", "jsonl.zst"):
         tamis("curate", "ingest", source, "-o", tmp_path / form, "--format", form)
