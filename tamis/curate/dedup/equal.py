@@ -16,10 +16,10 @@ from tamis.curate.dedup.flow import (
     range_bits,
     run_once,
     save_pairs,
-    task_key,
     write_removals,
 )
 from tamis.curate.dedup.records import RECORD, Records, keeper_order
+from tamis.run.ledger import task_key
 from tamis.stage import Done, ReduceStage, RunTasks, ShardView, Task
 
 MapCall = Callable[..., dict[str, Any]]

@@ -13,15 +13,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
 from tamis.curate.dedup.records import PAIR, Records
 from tamis.errors import TamisError, UsageError
 from tamis.stage import REMOVAL_SCHEMA, Done, RunTasks, ShardView, Task
-
-REVISION: Final = 1
-"""Of the code of all dedup stages: raise it when a result changes, so that resume does not take an old one."""
 
 RANGE_ROWS: Final = 2_000_000
 """Documents that one range of an exact reduction should hold, about 120 bytes each."""
@@ -67,12 +63,6 @@ class Numbering:
 def range_bits(total: int, size: int = RANGE_ROWS) -> int:
     """Return how many leading bits of a key name its range; depends on the number of documents alone."""
     return max(0, -(-total // size) - 1).bit_length()
-
-
-def task_key(signature: dict[str, Any], step: str, *parts: object) -> str:
-    """Return the hash of everything a task depends on."""
-    content = json.dumps([REVISION, signature, step, parts], sort_keys=True, ensure_ascii=True)
-    return xxhash.xxh3_128_hexdigest(content.encode())
 
 
 def run_once(run: RunTasks, tasks: Sequence[Task]) -> list[Done]:

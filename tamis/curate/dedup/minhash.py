@@ -16,10 +16,11 @@ import numpy as np
 
 from tamis.curate.dedup.bands import BATCH_SHINGLES, RANGE_KEYS, band_buckets, band_groups, batches_of
 from tamis.curate.dedup.equal import collapse_tasks, merge_pairs
-from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, run_once, task_key, write_removals
+from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, run_once, write_removals
 from tamis.curate.dedup.records import RecordWriter
 from tamis.curate.dedup.sieve import candidate_sets, final_pairs, sieve_batch
 from tamis.errors import UsageError
+from tamis.run.ledger import task_key
 from tamis.stage import Done, RunTasks, ShardView, Task
 from tamis.text import TextBatch
 from tamis.text.minhash import MinHasher
@@ -90,7 +91,7 @@ class _Flow:
         self.signature = stage.signature()
         self.bits = range_bits(self.numbers.total)
         # Everything after the first step depends on all shards in this order.
-        self.content = task_key({}, "content", [view.key for view in self.views])
+        self.content = task_key("content", [view.key for view in self.views])
 
     def _task(self, step: str, call: Any, args: tuple[Any, ...], *parts: object) -> Task:
         key = task_key(self.signature, step, self.content, *parts)
