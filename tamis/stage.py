@@ -92,6 +92,15 @@ REMOVAL_SCHEMA = pa.schema([pa.field("row", pa.uint32(), nullable=False), *REMOV
 """Rows a stage takes out of a batch: row number in the batch, outcome, reason, rule, value, threshold, detail."""
 
 
+EDIT_SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in (("row", pa.uint32()), ("start", pa.int64()), ("end", pa.int64()))
+    ]
+)
+"""Spans to cut from texts: row of the view, first byte and last + 1 of its UTF-8; rising, none touching the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a map stage says of one batch: rows to take out, and columns to replace or add (one value per row)."""
@@ -124,6 +133,8 @@ class Task:
     label: str
     call: Callable[..., dict[str, Any]]
     args: tuple[Any, ...]
+    memory: int = 0
+    """Bytes it takes beside what a worker takes anyway; an engine runs together only what fits its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +145,22 @@ class Done:
     result: dict[str, Any]
 
 
-RunTasks = Callable[[Sequence[Task]], list[Done]]
-"""Runs tasks on whatever engine is in use and returns their results in the order of the tasks."""
+class Engine(Protocol):
+    """Runs tasks, on this machine or on many."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at one time."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the tasks of one machine may take together, beside what workers take anyway."""
+
+    def run(self, tasks: Sequence[Task]) -> list[Done]:
+        """Run tasks and return their results in the order of the tasks; equal keys are run once."""
+
+    def say(self, line: str) -> None:
+        """Tell the user something before it takes long."""
 
 
 class ShardView(Protocol):
@@ -179,11 +204,12 @@ class ReduceStage(Protocol):
     def signature(self) -> dict[str, Any]:
         """Return what the result depends on besides the rows."""
 
-    def reduce(self, shards: Sequence[ShardView], run: RunTasks) -> list[Done]:
+    def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; return, per shard and in order, a folder with ``removed.parquet``.
 
-        That file has ``REMOVAL_SCHEMA`` with ``row`` counted over the rows of the whole view. ``result`` may hold
-        ``notes`` (counts for the report). A folder may be shared by shards: ``removed-00000.parquet`` by index.
+        That file has ``REMOVAL_SCHEMA`` with ``row`` counted over the rows of the whole view. Beside it,
+        ``edits.parquet`` (``EDIT_SCHEMA``) may name spans to be cut from texts that stay. ``result`` may hold ``notes``
+        (counts for the report).
         """
 
 

@@ -13,6 +13,7 @@ class Progress:
     def __init__(self, quiet: bool) -> None:
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
+        self._quiet = quiet
         self._wanted = not quiet and sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -46,3 +47,10 @@ class Progress:
         """Move the bar of a group on by one."""
         if self._bars:
             self._bars.advance(self._tasks[label])
+
+    def say(self, line: str) -> None:
+        """Write a line, above the bars where there are any."""
+        if self._bars:
+            self._bars.console.print(line, highlight=False)
+        elif not self._quiet:
+            sys.stderr.write(line + "\n")

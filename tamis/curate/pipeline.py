@@ -220,12 +220,11 @@ def _map(run: _Run, stage: MapStage, label: str) -> None:
 
 def _reduce(run: _Run, stage: Any, label: str) -> None:
     """Run a reduce stage over all shards and apply what it removes."""
-    removed = stage.reduce(run.shards, run.engine.run)
+    removed = stage.reduce(run.shards, run.engine)
     every = task_key("reduce", stage.kind, stage.signature(), sorted(shard.key for shard in run.shards))
     tasks = []
     for shard, part in zip(run.shards, removed, strict=True):
-        path = part.folder / f"removed-{shard.index:05}.parquet"
-        path = path if path.is_file() else part.folder / "removed.parquet"
+        path = part.folder / "removed.parquet"
         # Two shards of equal content lose different rows: the index tells them apart.
         tasks.append(Task(task_key("apply", every, shard.key, shard.index), label, apply_removals, (shard, str(path))))
     done = run.engine.run(tasks)

@@ -38,6 +38,9 @@ class Watcher(Protocol):
     def advance(self, label: str) -> None:
         """One task of the group finished."""
 
+    def say(self, line: str) -> None:
+        """Something the user should know before it takes long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -65,6 +68,8 @@ class LocalEngine:
     ledger: Ledger
     workers: int
     watcher: Watcher | None = None
+    memory: int = 1 << 30
+    """Bytes that the tasks running at one time may take together, beside what workers take anyway."""
     used: set[str] = field(default_factory=set)
     """Keys of every task asked for, finished now or earlier."""
     costs: dict[str, Cost] = field(default_factory=dict)
@@ -91,6 +96,11 @@ class LocalEngine:
             self.watcher.begin(tasks[0].label, len(first), len(results))
         self._work_off(tasks, waiting, results)
         return [results[first[task.key]] for task in tasks]
+
+    def say(self, line: str) -> None:
+        """Tell the watcher."""
+        if self.watcher:
+            self.watcher.say(line)
 
     def _work_off(self, tasks: Sequence[Task], waiting: deque[int], results: dict[int, Done]) -> None:
         """Hand out waiting tasks until all have a result."""

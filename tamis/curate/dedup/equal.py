@@ -14,19 +14,18 @@ from tamis.curate.dedup.flow import (
     Numbering,
     load_pairs,
     range_bits,
-    run_once,
     save_pairs,
     write_removals,
 )
 from tamis.curate.dedup.records import RECORD, Records, keeper_order
 from tamis.run.ledger import task_key
-from tamis.stage import Done, ReduceStage, RunTasks, ShardView, Task
+from tamis.stage import Done, Engine, ReduceStage, ShardView, Task
 
 MapCall = Callable[..., dict[str, Any]]
 
 
 def reduce_equal(
-    stage: ReduceStage, call: MapCall, reason: str, shards: Sequence[ShardView], run: RunTasks
+    stage: ReduceStage, call: MapCall, reason: str, shards: Sequence[ShardView], engine: Engine
 ) -> list[Done]:
     """Keep one document per key.
 
@@ -35,7 +34,7 @@ def reduce_equal(
         call: ``call(view, stage, bits, out)`` writes the record files of a shard and may return ``notes``.
         reason: Reason of every removal.
         shards: The shards.
-        run: Runs tasks.
+        engine: Runs the tasks.
     """
     if not shards:
         return []
@@ -52,12 +51,12 @@ def reduce_equal(
         )
         for view in views
     ]
-    mapped = run_once(run, maps)
+    mapped = engine.run(maps)
     folders = [done.folder for done in mapped]
-    ranges = run(collapse_tasks(signature, stage.kind, [task.key for task in maps], folders, numbers, bits))
+    ranges = engine.run(collapse_tasks(signature, stage.kind, [task.key for task in maps], folders, numbers, bits))
     key = task_key(signature, "merge", [task.key for task in maps], bits)
     merge = Task(key, f"{stage.kind}: merge", merge_pairs, ([done.folder for done in ranges],))
-    [merged] = run([merge])
+    [merged] = engine.run([merge])
     removals = [
         Task(
             task_key(signature, "removals", key, position),
@@ -69,7 +68,7 @@ def reduce_equal(
     ]
     done = [
         replace(one, result={**one.result, "notes": source.result.get("notes", {})})
-        for one, source in zip(run(removals), mapped, strict=True)
+        for one, source in zip(engine.run(removals), mapped, strict=True)
     ]
     return numbers.given(done)
 

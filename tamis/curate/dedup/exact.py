@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tamis.curate.dedup.equal import reduce_equal
 from tamis.curate.dedup.flow import check_keeper
 from tamis.curate.dedup.records import RecordWriter, hashes128
-from tamis.stage import Done, RunTasks, ShardView
+from tamis.stage import Done, Engine, ShardView
 from tamis.text import TextBatch
 from tamis.text.words import count_chars
 
@@ -36,9 +36,9 @@ class ExactDedup:
         """Return what the result depends on besides the rows."""
         return {"stage": self.kind, **asdict(self)}
 
-    def reduce(self, shards: Sequence[ShardView], run: RunTasks) -> list[Done]:
+    def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``."""
-        return reduce_equal(self, text_records, "duplicate_text", shards, run)
+        return reduce_equal(self, text_records, "duplicate_text", shards, engine)
 
 
 def normalise(text: str) -> str:

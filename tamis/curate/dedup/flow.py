@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tamis.curate.dedup.records import PAIR, Records
 from tamis.errors import TamisError, UsageError
-from tamis.stage import REMOVAL_SCHEMA, Done, RunTasks, ShardView, Task
+from tamis.stage import REMOVAL_SCHEMA, Done, ShardView
 
 RANGE_ROWS: Final = 2_000_000
 """Documents that one range of an exact reduction should hold, about 120 bytes each."""
@@ -63,15 +63,6 @@ class Numbering:
 def range_bits(total: int, size: int = RANGE_ROWS) -> int:
     """Return how many leading bits of a key name its range; depends on the number of documents alone."""
     return max(0, -(-total // size) - 1).bit_length()
-
-
-def run_once(run: RunTasks, tasks: Sequence[Task]) -> list[Done]:
-    """Run tasks of which several may have one key (shards of equal content): each key once, a result for each task."""
-    first: dict[str, Task] = {}
-    for task in tasks:
-        first.setdefault(task.key, task)
-    done = dict(zip(first, run(list(first.values())), strict=True))
-    return [done[task.key] for task in tasks]
 
 
 def check_keeper(keeper: str) -> None:

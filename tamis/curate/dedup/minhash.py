@@ -16,12 +16,12 @@ import numpy as np
 
 from tamis.curate.dedup.bands import BATCH_SHINGLES, RANGE_KEYS, band_buckets, band_groups, batches_of
 from tamis.curate.dedup.equal import collapse_tasks, merge_pairs
-from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, run_once, write_removals
+from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, write_removals
 from tamis.curate.dedup.records import RecordWriter
 from tamis.curate.dedup.sieve import candidate_sets, final_pairs, sieve_batch
 from tamis.errors import UsageError
 from tamis.run.ledger import task_key
-from tamis.stage import Done, RunTasks, ShardView, Task
+from tamis.stage import Done, Engine, ShardView, Task
 from tamis.text import TextBatch
 from tamis.text.minhash import MinHasher
 from tamis.text.shingles import Shingling
@@ -73,19 +73,19 @@ class MinhashDedup:
         """Return what the result depends on besides the rows."""
         return {"stage": self.kind, **asdict(self), "signatures": self.hasher().identity}
 
-    def reduce(self, shards: Sequence[ShardView], run: RunTasks) -> list[Done]:
+    def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``.
 
         Notes: ``bucket_overflow``, ``candidates`` (documents that shared a bucket), ``comparisons`` (exact ones).
         """
-        return _Flow(self, shards, run).run() if shards else []
+        return _Flow(self, shards, engine).run() if shards else []
 
 
 class _Flow:
     """The tasks of one run of the stage, in the order in which they depend on each other."""
 
-    def __init__(self, stage: MinhashDedup, shards: Sequence[ShardView], run: RunTasks) -> None:
-        self.stage, self._run = stage, run
+    def __init__(self, stage: MinhashDedup, shards: Sequence[ShardView], engine: Engine) -> None:
+        self.stage, self._engine = stage, engine
         self.numbers = Numbering.of(shards)
         self.views = [shards[i] for i in self.numbers.order]
         self.signature = stage.signature()
@@ -98,7 +98,7 @@ class _Flow:
         return Task(key, f"minhash: {step}", call, args)
 
     def _one(self, task: Task) -> Done:
-        [done] = self._run([task])
+        [done] = self._engine.run([task])
         return done
 
     def run(self) -> list[Done]:
@@ -121,7 +121,7 @@ class _Flow:
             "candidates": batches.result["candidates"],
             "comparisons": sum(done.result["compared"] for done in sieved),
         }
-        done = self.numbers.given(self._run(removals))
+        done = self.numbers.given(self._engine.run(removals))
         done[0] = replace(done[0], result={**done[0].result, "notes": notes})
         return done
 
@@ -138,12 +138,12 @@ class _Flow:
             )
             for view in self.views
         ]
-        return [done.folder for done in run_once(self._run, tasks)]
+        return [done.folder for done in self._engine.run(tasks)]
 
     def _collapse(self, folders: list[Path]) -> Path:
         """Equal token streams have Jaccard 1: no need for bands, and copies by the million stay linear."""
         tasks = collapse_tasks(self.signature, self.stage.kind, [self.content], folders, self.numbers, self.bits)
-        pairs = [done.folder for done in self._run(tasks)]
+        pairs = [done.folder for done in self._engine.run(tasks)]
         return self._one(self._task("equal texts", merge_pairs, (pairs,))).folder
 
     def _buckets(self, folders: list[Path], collapsed: Path) -> list[Path]:
@@ -155,7 +155,7 @@ class _Flow:
             for group in band_groups(self.numbers.total, self.stage.bands)
             for part in range(1 << bits)
         ]
-        return [done.folder for done in self._run(tasks)]
+        return [done.folder for done in self._engine.run(tasks)]
 
     def _sets(self, batches: Path) -> list[Path]:
         shingling = self.stage.hasher().shingling
@@ -163,11 +163,11 @@ class _Flow:
             self._task("sets", candidate_sets, (view, shingling, batches, self.numbers.bases[i]), i)
             for i, view in enumerate(self.views)
         ]
-        return [done.folder for done in self._run(tasks)]
+        return [done.folder for done in self._engine.run(tasks)]
 
     def _sieve(self, batches: Done, sources: list[tuple[Path, Path]]) -> list[Done]:
         settings = (float(self.stage.threshold), self.stage.bucket_limit)
-        return self._run(
+        return self._engine.run(
             [
                 self._task("sieve", sieve_batch, (batches.folder, which, sources, self.numbers.bases, settings), which)
                 for which in range(batches.result["batches"])

@@ -13,7 +13,7 @@ import numpy as np
 from tamis.curate.dedup.equal import reduce_equal
 from tamis.curate.dedup.flow import check_keeper
 from tamis.curate.dedup.records import RecordWriter, hashes128
-from tamis.stage import Done, RunTasks, ShardView
+from tamis.stage import Done, Engine, ShardView
 from tamis.text import TextBatch
 from tamis.text.words import count_chars
 
@@ -40,9 +40,9 @@ class UrlDedup:
         """Return what the result depends on besides the rows."""
         return {"stage": self.kind, **asdict(self)}
 
-    def reduce(self, shards: Sequence[ShardView], run: RunTasks) -> list[Done]:
+    def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``no_url``."""
-        return reduce_equal(self, url_records, "duplicate_url", shards, run)
+        return reduce_equal(self, url_records, "duplicate_url", shards, engine)
 
 
 def normalise(url: str, drop_tracking: bool = False) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import xxhash
 
-from tamis.stage import REMOVAL_SCHEMA, Done, ReduceStage, RunTasks, Task
+from tamis.stage import REMOVAL_SCHEMA, Done, ReduceStage, Task
 
 Row = dict[str, Any]
 
@@ -39,23 +39,27 @@ class MemoryShard:
             yield self.table.select(columns).slice(start, self.step)
 
 
-def runner(root: Path) -> RunTasks:
-    """Run each key once, through pickle as another process would get it, and check what it returns."""
-    finished: dict[str, Done] = {}
+class HereEngine:
+    """Runs each key once, in this process, through pickle as another one would get it, and checks what it returns."""
 
-    def run(tasks: Sequence[Task]) -> list[Done]:
-        assert len({task.key for task in tasks}) == len(tasks), "two tasks of one key at once"
+    def __init__(self, root: Path, memory: int = 1 << 30, workers: int = 2) -> None:
+        self.root, self.memory, self.workers = root, memory, workers
+        self.finished: dict[str, Done] = {}
+        self.said: list[str] = []
+
+    def run(self, tasks: Sequence[Task]) -> list[Done]:
         for task in tasks:
-            if task.key in finished:
+            if task.key in self.finished:
                 continue
-            out = root / task.key
+            out = self.root / task.key
             out.mkdir(parents=True)
             call, args = pickle.loads(pickle.dumps((task.call, task.args)))
             result = call(*args, out)
-            finished[task.key] = Done(out, json.loads(json.dumps(result)))
-        return [finished[task.key] for task in tasks]
+            self.finished[task.key] = Done(out, json.loads(json.dumps(result)))
+        return [self.finished[task.key] for task in tasks]
 
-    return run
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
 
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("url", pa.string())])
@@ -86,7 +90,7 @@ class Outcome:
 
 
 def apply(stage: ReduceStage, shards: Sequence[MemoryShard], root: Path) -> Outcome:
-    done = stage.reduce(shards, runner(root))
+    done = stage.reduce(shards, HereEngine(root))
     assert len(done) == len(shards)
     removed: dict[str, tuple[str, float]] = {}
     notes: dict[str, int] = {}

@@ -11,7 +11,7 @@ from tamis.curate.dedup import ExactDedup, MinhashDedup, UrlDedup, exact, url
 from tamis.curate.dedup import equal as equal_module
 from tamis.errors import DataError, UsageError
 
-from .conftest import MemoryShard, Outcome, shards_of
+from .conftest import HereEngine, MemoryShard, Outcome, shards_of
 
 Dedup = Callable[..., Outcome]
 
@@ -158,9 +158,9 @@ def test_rows_that_differ_in_nothing_compared_go_by_content_not_by_order(dedup: 
     assert dedup(ExactDedup(), shards[2:] + shards[:2]).files == forward.files[2:] + forward.files[:2]
 
 
-def test_nothing_at_all(dedup: Dedup) -> None:
+def test_nothing_at_all(dedup: Dedup, tmp_path: Path) -> None:
     for stage in (UrlDedup, ExactDedup, MinhashDedup):
-        assert stage().reduce([], lambda tasks: []) == []
+        assert stage().reduce([], HereEngine(tmp_path)) == []
         assert dedup(stage(), shards_of([], 2)).removed == {}
 
 
