@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tamis.curate.dedup.equal import reduce_equal
-from tamis.curate.dedup.flow import check_keeper
-from tamis.curate.dedup.records import RecordWriter, hashes128
+from tamis.curate.dedup.keeper import Keeper
+from tamis.curate.dedup.records import Facts, RecordWriter, hashes128
 from tamis.stage import Done, Engine, ShardView
 from tamis.text import TextBatch
-from tamis.text.words import count_chars
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +26,18 @@ class ExactDedup:
     kind: ClassVar[str] = "exact"
 
     keeper: str = "longest"
-    """Longest text in code points, as stored; between equals the hash of the id decides."""
+    """Which document stays; see ``tamis.curate.dedup.keeper``. Between equals the hash of the id decides."""
 
     def __post_init__(self) -> None:
-        check_keeper(self.keeper)
+        Keeper.parse(self.keeper)
 
     def signature(self) -> dict[str, Any]:
         """Return what the result depends on besides the rows."""
         return {"stage": self.kind, **asdict(self)}
+
+    def evidence(self) -> dict[str, Any]:
+        """Return how a keeper was found; see ``ReduceStage.evidence``."""
+        return {"method": "exact text", "parameters": {"form": "NFC, white space collapsed", "hash": "xxh3-128"}}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``."""
@@ -46,13 +49,15 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def text_records(view: ShardView, stage: ExactDedup, bits: int, out: Path) -> dict[str, Any]:
+def text_records(view: ShardView, stage: ExactDedup, width: int, out: Path) -> dict[str, Any]:
     """Write the record files of one shard, the normalised text as key."""
-    with RecordWriter(out, view.rows) as writer:
-        for table in view.batches(["id", "text"]):
+    from tamis.text.words import count_chars  # compiled kernels: only workers load them
+
+    with RecordWriter(out, view.rows, width, Keeper.parse(stage.keeper)) as writer:
+        for table in view.batches([*writer.columns, "text"]):
             batch = TextBatch(table["text"])
             batch.check()
             keys = hashes128([normalise(text or "").encode() for text in batch.texts.to_pylist()])
-            writer.add(table["id"], keys, count_chars(batch))
-        writer.finish(bits)
+            writer.add(table, keys, Facts(count_chars(batch)))
+        writer.finish()
     return {"rows": view.rows}

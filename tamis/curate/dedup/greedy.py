@@ -1,53 +1,24 @@
-"""Compiled kernels: union-find over buckets, and the greedy sieve with exact Jaccard."""
+"""Compiled kernels: the greedy sieve with exact similarity."""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 
+JACCARD, CONTAINMENT, NONE = 0, 1, 2
+"""How a candidate is verified: shared part of the union, of the document to be removed, or not at all."""
+
 
 def warm() -> None:
     """Compile every kernel of this module, or load it from numba's cache."""
-    none, one = np.zeros(1, np.int64), np.array([0, 1])
-    parent = np.zeros(1, np.uint32)
-    join(parent, parent, one)
-    roots(parent, none)
+    one = np.array([0, 1])
+    zero, row = np.zeros(1, np.int64), np.zeros(1, np.int64)
     hashes = np.zeros(1, np.uint64)
-    stored = hashes.copy()
-    stored.flags.writeable = False  # as a mapped file is: another type to the compiler
-    gather(stored, one, (none, none), hashes)
-    sieve((hashes, one), (one, none), one, (0.8, 2))
-
-
-@numba.njit(nogil=True, cache=True)
-def _root(parent, doc):  # type: ignore[no-untyped-def]
-    while parent[doc] != doc:
-        parent[doc] = parent[parent[doc]]  # halve the path
-        doc = np.int64(parent[doc])
-    return doc
-
-
-@numba.njit(nogil=True, cache=True)
-def join(parent, members, bounds):  # type: ignore[no-untyped-def]
-    """Join the members of each bucket; the least document number is the root, whatever the order."""
-    for bucket in range(len(bounds) - 1):
-        a = _root(parent, np.int64(members[bounds[bucket]]))
-        for i in range(bounds[bucket] + 1, bounds[bucket + 1]):
-            b = _root(parent, np.int64(members[i]))
-            if a < b:
-                parent[b] = a
-            elif b < a:
-                parent[a] = b
-                a = b
-
-
-@numba.njit(nogil=True, cache=True)
-def roots(parent, docs):  # type: ignore[no-untyped-def]
-    """Return the root of each document."""
-    out = np.empty(len(docs), np.uint32)
-    for i in range(len(docs)):
-        out[i] = _root(parent, docs[i])
-    return out
+    gather(hashes, one, (zero, zero), hashes.copy())
+    listed(zero, zero, 1)
+    sets = (hashes, zero, one[1:])
+    sieve(sets, (one, zero), one, (0.8, 2, JACCARD, 0), (np.full(1, -1, np.int64), np.zeros(1), row))
+    compare((sets, sets), (one, zero), (one, zero), (0.8, JACCARD), (np.full(1, -1, np.int64), np.zeros(1)))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -60,8 +31,32 @@ def gather(hashes, offsets, chosen, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _needed(total, threshold):  # type: ignore[no-untyped-def]
-    """Return the least intersection with which two sets of ``total`` members together reach the threshold."""
+def listed(keys, values, n):  # type: ignore[no-untyped-def]
+    """Return bounds of shape (n + 1,) and the values of each key from 0 to n - 1, in the order they came."""
+    bounds = np.zeros(n + 1, np.int64)
+    for i in range(len(keys)):
+        bounds[keys[i] + 1] += 1
+    for i in range(n):
+        bounds[i + 1] += bounds[i]
+    free = bounds[:-1].copy()
+    out = np.empty(len(values), values.dtype)
+    for i in range(len(keys)):
+        out[free[keys[i]]] = values[i]
+        free[keys[i]] += 1
+    return bounds, out
+
+
+@numba.njit(nogil=True, cache=True)
+def _needed(size, other, threshold, verify):  # type: ignore[no-untyped-def]
+    """Return the least intersection with which two sets reach the threshold, or -1 where sizes rule it out."""
+    if verify == CONTAINMENT:
+        shared = max(np.int64(threshold * size) - 2, np.int64(0))
+        while shared / size < threshold:
+            shared += 1
+        return shared if shared <= other else np.int64(-1)
+    if min(size, other) / max(size, other) < threshold:
+        return np.int64(-1)
+    total = size + other
     shared = max(np.int64(threshold / (1.0 + threshold) * total) - 2, np.int64(0))
     while shared / (total - shared) < threshold:
         shared += 1
@@ -69,98 +64,146 @@ def _needed(total, threshold):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _shared(hashes, a, a_end, b, b_end, needed):  # type: ignore[no-untyped-def]
+def _shared(left, a, a_end, right, b, b_end, needed):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Return the size of the intersection of two sorted sets, or -1 as soon as it cannot reach ``needed``."""
     spare_a, spare_b = a_end - a - needed, b_end - b - needed
-    shared = 0
+    shared = np.int64(0)
     while a < a_end and b < b_end:
-        left, right = hashes[a], hashes[b]
-        if left == right:
+        one, other = left[a], right[b]
+        if one == other:
             shared += 1
             a += 1
             b += 1
-        elif left < right:
+        elif one < other:
             a += 1
             spare_a -= 1
             if spare_a < 0:
-                return -1
+                return np.int64(-1)
         else:
             b += 1
             spare_b -= 1
             if spare_b < 0:
-                return -1
-    return shared if shared >= needed else -1
+                return np.int64(-1)
+    return shared if shared >= needed else np.int64(-1)
 
 
 @numba.njit(nogil=True, cache=True)
-def _candidates(buckets_of, doc, state, found):  # type: ignore[no-untyped-def]
-    """Write the kept members of the buckets of ``doc``, each once, best first, into ``found``; return how many."""
-    bounds, buckets = buckets_of
-    begins, filled, members, stamp = state
-    n = 0
-    for i in range(bounds[doc], bounds[doc + 1]):
-        bucket = buckets[i]
-        for j in range(begins[bucket], begins[bucket] + filled[bucket]):
-            other = members[j]
-            if stamp[other] != doc:
-                stamp[other] = doc
-                found[n] = other
-                n += 1
-    found[:n].sort()
-    return n
+def _first_match(sets, doc, others, found, rule):  # type: ignore[no-untyped-def]
+    """Return the first of the ``found`` others that ``doc`` is near to or -1, the similarity, and the comparisons."""
+    hashes, starts, ends = sets
+    other_hashes, other_starts, other_ends = others
+    threshold, verify = rule
+    compared = np.int64(0)
+    size = ends[doc] - starts[doc]
+    for i in range(len(found)):
+        other = found[i]
+        if verify == NONE:
+            return other, np.nan, compared
+        other_size = other_ends[other] - other_starts[other]
+        needed = _needed(size, other_size, threshold, verify)
+        if needed < 0:
+            continue
+        compared += 1
+        shared = _shared(hashes, starts[doc], ends[doc], other_hashes, other_starts[other], other_ends[other], needed)
+        if shared >= 0:
+            union = size if verify == CONTAINMENT else size + other_size - shared
+            return other, shared / union, compared
+    return np.int64(-1), 0.0, compared
 
 
 @numba.njit(nogil=True, cache=True)
-def sieve(sets, buckets_of, sizes, settings):  # type: ignore[no-untyped-def]  # long: one loop over shared state
+def sieve(sets, buckets_of, capacity, settings, state):  # type: ignore[no-untyped-def]  # long: one loop over shared state
     """Take documents from the best keeper to the worst; remove those that are near a kept one.
 
     Args:
-        sets: Sorted hashes of all documents, and their bounds of shape (n + 1,); documents in keeper order.
+        sets: Sorted hashes of all documents, and where the set of each begins and ends; documents in keeper order.
         buckets_of: Bounds of shape (n + 1,) into the bucket numbers of each document.
-        sizes: Bounds of shape (buckets + 1,): how many documents each bucket has.
-        settings: Threshold, and how many kept documents a bucket remembers.
+        capacity: Bounds of shape (buckets + 1,): how many kept documents each bucket has room for.
+        settings: Threshold, most candidates a document can have, how to verify, and how many documents stay whatever
+            they are near to (those of an index, which come first).
+        state: Keeper and similarity of each document, filled in here; documents that have a keeper already (not -1)
+            are only passed by. And the members found by each bucket: an array as long as the last bound.
 
     Returns:
-        Keeper of each document (-1 where it is kept itself), their Jaccard similarity, the number of times a kept
-        document found a bucket full, and the number of comparisons. A document is compared with every kept one in its
-        buckets, best first; nothing that is kept is ever removed, so whatever a removed one points at stays.
+        How many members each bucket has, the number of times a kept document found a bucket full, and the number of
+        comparisons. A document is compared with every kept one in its buckets, best first; nothing that is kept is ever
+        removed, so whatever a removed one points at stays.
     """
-    hashes, offsets = sets
     bounds, buckets = buckets_of
-    threshold, limit = settings
-    n, n_buckets = len(offsets) - 1, len(sizes) - 1
-    begins = np.zeros(n_buckets + 1, np.int64)
-    for bucket in range(n_buckets):
-        begins[bucket + 1] = begins[bucket] + min(sizes[bucket + 1] - sizes[bucket], limit)
-    filled = np.zeros(n_buckets, np.int64)
-    members = np.empty(begins[n_buckets], np.int64)
-    state = (begins, filled, members, np.full(n, -1, np.int64))
-    most = 0
-    for doc in range(n):
-        most = max(most, bounds[doc + 1] - bounds[doc])
-    found = np.empty(most * limit, np.int64)
-    keeper, value = np.full(n, -1, np.int64), np.zeros(n)
+    threshold, most, verify, fixed = settings
+    keeper, value, members = state
+    n = len(keeper)
+    filled = np.zeros(len(capacity) - 1, np.int64)
+    stamp = np.full(n, -1, np.int64)
+    found = np.empty(most, np.int64)
     overflow, compared = 0, 0
     for doc in range(n):
-        size = offsets[doc + 1] - offsets[doc]
-        for i in range(_candidates(buckets_of, doc, state, found)):
-            other = found[i]
-            other_size = offsets[other + 1] - offsets[other]
-            if min(size, other_size) / max(size, other_size) < threshold:
-                continue
-            compared += 1
-            needed = _needed(size + other_size, threshold)
-            shared = _shared(hashes, offsets[doc], offsets[doc + 1], offsets[other], offsets[other + 1], needed)
-            if shared >= 0:
-                keeper[doc], value[doc] = other, shared / (size + other_size - shared)
-                break
-        if keeper[doc] >= 0:
+        if keeper[doc] != -1:
             continue
+        if doc >= fixed:
+            count = 0
+            for i in range(bounds[doc], bounds[doc + 1]):
+                bucket = buckets[i]
+                for j in range(capacity[bucket], capacity[bucket] + filled[bucket]):
+                    other = members[j]
+                    if stamp[other] != doc:
+                        stamp[other] = doc
+                        found[count] = other
+                        count += 1
+            found[:count].sort()
+            keeper[doc], value[doc], tried = _first_match(sets, doc, sets, found[:count], (threshold, verify))
+            compared += tried
+            if keeper[doc] >= 0:
+                continue
         for i in range(bounds[doc], bounds[doc + 1]):
             bucket = buckets[i]
-            if begins[bucket] + filled[bucket] < begins[bucket + 1]:
-                members[begins[bucket] + filled[bucket]] = doc
+            if capacity[bucket] + filled[bucket] < capacity[bucket + 1]:
+                members[capacity[bucket] + filled[bucket]] = doc
                 filled[bucket] += 1
             else:
                 overflow += 1
-    return keeper, value, overflow, compared
+    return filled, overflow, compared
+
+
+@numba.njit(nogil=True, cache=True)
+def compare(both, buckets_of, kept, rule, state):  # type: ignore[no-untyped-def]
+    """Remove documents that are near a document which an earlier block kept.
+
+    Args:
+        both: The sets of the documents, and those of the kept ones in keeper order.
+        buckets_of: Bounds and buckets of each document, numbered as the kept ones' are; -1 for one they do not have.
+        kept: Bounds and members of each bucket.
+        rule: Threshold, and how to verify.
+        state: Keeper and similarity of each document, filled in here; those with a keeper (not -1) are passed by.
+
+    Returns:
+        The number of comparisons.
+    """
+    sets, others = both
+    bounds, buckets = buckets_of
+    begins, members = kept
+    keeper, value = state
+    stamp = np.full(len(others[1]), -1, np.int64)
+    compared = 0
+    for doc in range(len(keeper)):
+        if keeper[doc] != -1:
+            continue
+        most = 0
+        for i in range(bounds[doc], bounds[doc + 1]):
+            if buckets[i] >= 0:
+                most += begins[buckets[i] + 1] - begins[buckets[i]]
+        found = np.empty(most, np.int64)
+        count = 0
+        for i in range(bounds[doc], bounds[doc + 1]):
+            if buckets[i] < 0:
+                continue
+            for j in range(begins[buckets[i]], begins[buckets[i] + 1]):
+                other = members[j]
+                if stamp[other] != doc:
+                    stamp[other] = doc
+                    found[count] = other
+                    count += 1
+        found[:count].sort()
+        keeper[doc], value[doc], tried = _first_match(sets, doc, others, found[:count], rule)
+        compared += tried
+    return compared

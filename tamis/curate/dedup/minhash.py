@@ -1,193 +1,98 @@
-"""One document per near-duplicate family: MinHash finds candidates, exact Jaccard decides.
+"""One document per near-duplicate family: MinHash finds candidates, exact similarity decides.
 
 Every removed document is verified against a document that stays; there are no chains. The result is the greedy
-independent set of the graph "share a bucket and Jaccard >= threshold" in keeper order, so it depends on texts, ids and
-parameters alone: not on workers, shards or their order.
+independent set of the graph "share a bucket and similarity >= threshold" in keeper order, so it depends on texts, ids
+and parameters alone: not on workers, memory, shards or their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Final, Literal
 
-import numpy as np
-
-from tamis.curate.dedup.bands import BATCH_SHINGLES, RANGE_KEYS, band_buckets, band_groups, batches_of
-from tamis.curate.dedup.equal import collapse_tasks, merge_pairs
-from tamis.curate.dedup.flow import Numbering, check_keeper, range_bits, write_removals
-from tamis.curate.dedup.records import RecordWriter
-from tamis.curate.dedup.sieve import candidate_sets, final_pairs, sieve_batch
+from tamis.curate.dedup.keeper import Keeper
+from tamis.curate.dedup.parameters import choose_bands
 from tamis.errors import UsageError
-from tamis.run.ledger import task_key
-from tamis.stage import Done, Engine, ShardView, Task
-from tamis.text import TextBatch
+from tamis.stage import Done, Engine, ShardView
 from tamis.text.minhash import MinHasher
-from tamis.text.shingles import Shingling
-from tamis.text.words import count_chars
+from tamis.text.shingling import Shingling
+
+VERIFY: Final = ("jaccard", "containment", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class MinhashDedup:
-    """Removes documents whose shingles overlap a kept document's by ``threshold`` (Jaccard) or more."""
+    """Removes documents whose shingles overlap a kept document's by ``threshold`` or more."""
 
     kind: ClassVar[str] = "minhash"
 
     permutations: int = 128
-    bands: int = 21
-    rows: int = 6
-    """21 bands of 6 find a pair at 0.8 with probability 0.998; 16 of 8 only with 0.947."""
+    bands: int | None = None
+    rows: int | None = None
+    """Bands of a signature and values of a band; by default chosen so that a pair at ``threshold`` is found with
+    probability 0.99 or more: 21 bands of 6 at 0.8 (0.998; 16 of 8 would find it with only 0.947)."""
     threshold: float = 0.8
     shingle: str = "word:5"
     """``word:N``, ``word-w:N`` or ``char:N``; see ``tamis.text.shingles``."""
     seed: int = 1
+    scheme: Literal["affine32", "legacy"] = "affine32"
+    """How datasketch makes its signatures from 2.0 on, or did before."""
     keeper: str = "longest"
-    """Longest text in code points; between equals the hash of the id decides."""
+    """Which document stays; see ``tamis.curate.dedup.keeper``. Between equals the hash of the id decides."""
     bucket_limit: int = 64
     """Kept documents that a bucket remembers; keeps a template with a million fillings linear. What finds no room is
     counted as ``bucket_overflow``: only pairs of such documents can be missed for it."""
-    verify: str = "jaccard"
-    """Exact Jaccard on the sets of 64-bit shingle hashes."""
+    verify: Literal["jaccard", "containment", "none"] = "jaccard"
+    """Shared shingles as part of the union, as part of the removed document, or not compared: every document that
+    shares a bucket with a kept one goes."""
+    index: str | None = None
+    """Folder of an index: what earlier runs kept stays, and what this run keeps is added."""
 
     def __post_init__(self) -> None:
-        check_keeper(self.keeper)
+        Keeper.parse(self.keeper)
         if not 0 < self.threshold <= 1:
             raise UsageError(f"threshold is {self.threshold}, expected above 0 and at most 1")
-        if self.bands < 1 or self.rows < 1 or self.bands * self.rows > self.permutations:
-            raise UsageError(
-                f"bands x rows is {self.bands} x {self.rows}, expected at least 1 x 1 and a product of at most"
-                f" {self.permutations}, the number of permutations"
-            )
         if self.bucket_limit < 1:
             raise UsageError(f"bucket_limit is {self.bucket_limit}, expected at least 1")
-        if self.verify != "jaccard":
-            raise UsageError(f"verify {self.verify!r} is not known; use jaccard")
+        if self.verify not in VERIFY:
+            raise UsageError(f"verify {self.verify!r} is not known; use one of {', '.join(VERIFY)}")
         self.hasher()
+        _ = self.banding
+
+    @property
+    def banding(self) -> tuple[int, int]:
+        """Bands and rows, chosen where they are not given."""
+        return choose_bands(self.threshold, self.permutations, self.bands, self.rows)
 
     def hasher(self) -> MinHasher:
         """Return what makes the signatures."""
-        return MinHasher(Shingling.parse(self.shingle), self.permutations, self.seed)
+        return MinHasher(Shingling.parse(self.shingle), self.permutations, self.seed, self.scheme)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the signatures and their buckets depend on: an index must agree in all of it."""
+        bands, rows = self.banding
+        return {**self.hasher().identity, "bands": bands, "rows": rows}
 
     def signature(self) -> dict[str, Any]:
-        """Return what the result depends on besides the rows."""
-        return {"stage": self.kind, **asdict(self), "signatures": self.hasher().identity}
+        """Return what the result depends on besides the rows, and besides what an index holds."""
+        return {"stage": self.kind, **asdict(self), "index": self.index is not None, "signatures": self.identity()}
+
+    def evidence(self) -> dict[str, Any]:
+        """Return how a keeper was found; see ``ReduceStage.evidence``."""
+        method = {"jaccard": "jaccard", "containment": "containment", "none": "shared bucket"}[self.verify]
+        return {"method": method, "parameters": {"threshold": self.threshold, **self.identity()}}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``.
 
-        Notes: ``bucket_overflow``, ``candidates`` (documents that shared a bucket), ``comparisons`` (exact ones).
+        Notes: ``bucket_overflow``, ``candidates`` (documents that shared a bucket), ``comparisons`` (exact ones), and
+        with an index ``index_documents``.
         """
-        return _Flow(self, shards, engine).run() if shards else []
+        from tamis.curate.dedup.flow import Flow
+        from tamis.curate.dedup.index import opened
 
-
-class _Flow:
-    """The tasks of one run of the stage, in the order in which they depend on each other."""
-
-    def __init__(self, stage: MinhashDedup, shards: Sequence[ShardView], engine: Engine) -> None:
-        self.stage, self._engine = stage, engine
-        self.numbers = Numbering.of(shards)
-        self.views = [shards[i] for i in self.numbers.order]
-        self.signature = stage.signature()
-        self.bits = range_bits(self.numbers.total)
-        # Everything after the first step depends on all shards in this order.
-        self.content = task_key("content", [view.key for view in self.views])
-
-    def _task(self, step: str, call: Any, args: tuple[Any, ...], *parts: object) -> Task:
-        key = task_key(self.signature, step, self.content, *parts)
-        return Task(key, f"minhash: {step}", call, args)
-
-    def _one(self, task: Task) -> Done:
-        [done] = self._engine.run([task])
-        return done
-
-    def run(self) -> list[Done]:
-        """Run all steps; return the folders of the removals in the order in which the shards were given."""
-        bases = self.numbers.bases
-        folders = self._signatures()
-        collapsed = self._collapse(folders)
-        buckets = self._buckets(folders, collapsed)
-        batches = self._one(self._task("batches", batches_of, (buckets, folders, bases, BATCH_SHINGLES)))
-        sets = self._sets(batches.folder)
-        sieved = self._sieve(batches, list(zip(folders, sets, strict=True)))
-        final = self._one(self._task("keepers", final_pairs, (collapsed, [done.folder for done in sieved])))
-        why = ("near_duplicate", self.stage.threshold)
-        removals = [
-            self._task("removals", write_removals, (final.folder, i, bases, folders, why), i)
-            for i in range(len(self.views))
-        ]
-        notes = {
-            "bucket_overflow": sum(done.result["overflow"] for done in sieved),
-            "candidates": batches.result["candidates"],
-            "comparisons": sum(done.result["compared"] for done in sieved),
-        }
-        done = self.numbers.given(self._engine.run(removals))
-        done[0] = replace(done[0], result={**done[0].result, "notes": notes})
-        return done
-
-    def _signatures(self) -> list[Path]:
-        stage = self.stage
-        # Only what the keys depend on: another threshold signs nothing again.
-        identity = {"signatures": stage.hasher().identity, "bands": stage.bands, "rows": stage.rows}
-        tasks = [
-            Task(
-                task_key(identity, "signatures", view.key, self.bits),
-                "minhash: signatures",
-                signature_records,
-                (view, stage, self.bits),
-            )
-            for view in self.views
-        ]
-        return [done.folder for done in self._engine.run(tasks)]
-
-    def _collapse(self, folders: list[Path]) -> Path:
-        """Equal token streams have Jaccard 1: no need for bands, and copies by the million stay linear."""
-        tasks = collapse_tasks(self.signature, self.stage.kind, [self.content], folders, self.numbers, self.bits)
-        pairs = [done.folder for done in self._engine.run(tasks)]
-        return self._one(self._task("equal texts", merge_pairs, (pairs,))).folder
-
-    def _buckets(self, folders: list[Path], collapsed: Path) -> list[Path]:
-        bits = range_bits(self.numbers.total, RANGE_KEYS)
-        tasks = [
-            self._task(
-                "bands", band_buckets, (folders, collapsed, self.numbers.bases, (group, part, bits)), group, part
-            )
-            for group in band_groups(self.numbers.total, self.stage.bands)
-            for part in range(1 << bits)
-        ]
-        return [done.folder for done in self._engine.run(tasks)]
-
-    def _sets(self, batches: Path) -> list[Path]:
-        shingling = self.stage.hasher().shingling
-        tasks = [
-            self._task("sets", candidate_sets, (view, shingling, batches, self.numbers.bases[i]), i)
-            for i, view in enumerate(self.views)
-        ]
-        return [done.folder for done in self._engine.run(tasks)]
-
-    def _sieve(self, batches: Done, sources: list[tuple[Path, Path]]) -> list[Done]:
-        settings = (float(self.stage.threshold), self.stage.bucket_limit)
-        return self._engine.run(
-            [
-                self._task("sieve", sieve_batch, (batches.folder, which, sources, self.numbers.bases, settings), which)
-                for which in range(batches.result["batches"])
-            ]
-        )
-
-
-def signature_records(view: ShardView, stage: MinhashDedup, bits: int, out: Path) -> dict[str, Any]:
-    """Write the record files of one shard, the hash of the token stream as key, and the keys of all bands.
-
-    ``keys.npy`` has shape (bands, rows): a band is read in one piece.
-    """
-    hasher = stage.hasher()
-    keys = np.lib.format.open_memmap(out / "keys.npy", "w+", np.uint64, (stage.bands, view.rows))
-    with RecordWriter(out, view.rows) as writer:
-        for table in view.batches(["id", "text"]):
-            batch = TextBatch(table["text"])
-            found = hasher.band_keys(batch, stage.bands, stage.rows)
-            rows = writer.add(table["id"], found.streams, count_chars(batch), found.tokens)
-            keys[:, rows] = found.keys
-        writer.finish(bits)
-    keys.flush()
-    return {"rows": view.rows}
+        if not shards:
+            return []
+        with opened(self.index, self.identity()) as index:
+            return Flow(self, shards, engine, index).run()

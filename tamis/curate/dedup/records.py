@@ -1,12 +1,13 @@
 """Record files: what deduplication knows of every document of a shard, in row order, readable by position.
 
-A folder holds ``records.npy`` (``RECORD``, one per row), ``order.npy`` and ``ranges.npy`` (the rows that have a key,
-grouped by the leading bits of the key), and ``ids.arrow``. Nothing in it depends on other shards.
+A folder holds ``records.npy`` (``RECORD``, one per row), ``tokens.npy``, ``ids.arrow`` and the key files of
+``tamis.curate.dedup.keys``. Nothing in it depends on other shards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -16,27 +17,45 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-RECORD: Final = np.dtype([("key", "<u8", 2), ("id", "<u8", 2), ("length", "<i8"), ("tokens", "<i8")])
-"""128-bit key (equal keys are equal documents), 128-bit hash of the id, code points and tokens of the text."""
+from tamis.curate.dedup.keeper import Keeper
+from tamis.curate.dedup.keys import KeyWriter
+from tamis.text import TextBatch
 
-PAIR: Final = np.dtype([("doc", "<u4"), ("keeper", "<u4"), ("value", "<f8")])
-"""A removed document, the document kept for it, and their similarity."""
+RECORD: Final = np.dtype(
+    [("key", "<u8", 2), ("id", "<u8"), ("source", "<u8"), ("value", "<u8"), ("length", "<u4"), ("tokens", "<u4")]
+)
+"""128-bit key (equal keys are equal documents), hashes of id and source, keeper value, code points, tokens."""
 
 IDS_ROWS: Final = 50_000
 """Ids in one piece of ``ids.arrow``: batches are much smaller, and thousands of pieces are slow to look up in."""
 
 _IDS: Final = pa.schema([pa.field("id", pa.string())])
+_MOST = np.int64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a stage found out about some rows, beside their key."""
+
+    lengths: NDArray[np.int64]
+    """Code points."""
+    tokens: NDArray[np.int64] | None = None
+    keyed: NDArray[np.bool_] | None = None
+    """False where a row has no key: equal to no other row."""
+    bands: NDArray[np.uint64] | None = None
+    """Band keys of shape (bands, n)."""
 
 
 class RecordWriter:
-    """Writes the record files of one shard, batch by batch."""
+    """Writes the record files of one shard, batch by batch; use as a context manager, then call ``finish``."""
 
-    def __init__(self, out: Path, rows: int) -> None:
+    def __init__(self, out: Path, rows: int, width: int, keeper: Keeper, bands: int = 0) -> None:
         self._out = out
         self._rows = rows
         self._next = 0
-        self._keyed = np.ones(rows, np.bool_)
-        self._records = np.lib.format.open_memmap(out / "records.npy", "w+", RECORD, (rows,))
+        self._keeper = keeper
+        self._records = np.zeros(rows, RECORD)
+        self._keys = KeyWriter(out, bands + 1, width)
         self._sink = pa.OSFile(str(out / "ids.arrow"), "wb")
         self._ids = pa.ipc.new_file(self._sink, _IDS)
         self._waiting: list[pa.ChunkedArray] = []
@@ -49,40 +68,40 @@ class RecordWriter:
     ) -> None:
         self._ids.close()
         self._sink.close()
+        self._keys.close()
 
-    def add(
-        self,
-        ids: pa.ChunkedArray,
-        keys: NDArray[np.uint64],
-        lengths: NDArray[np.int64],
-        tokens: NDArray[np.int64] | None = None,
-        keyed: NDArray[np.bool_] | None = None,
-    ) -> slice:
-        """Add the next rows; return which they are. Rows where ``keyed`` is false are equal to no other row."""
-        rows = slice(self._next, self._next + len(ids))
+    @property
+    def columns(self) -> list[str]:
+        """Columns that ``add`` needs of its table."""
+        return [*dict.fromkeys(("id", "source", *self._keeper.columns))]
+
+    def add(self, table: pa.Table, keys: NDArray[np.uint64], facts: Facts) -> None:
+        """Add the next rows: a table with ``columns``, keys of shape (n, 2), and what else is known."""
+        rows = slice(self._next, self._next + table.num_rows)
         if rows.stop > self._rows:
             raise ValueError(f"the shard gave more rows than the {self._rows} it announced")
-        self._waiting.append(ids.cast(pa.string()))
+        self._waiting.append(table.column("id").cast(pa.string()))
         if sum(map(len, self._waiting)) >= IDS_ROWS:
             self._flush_ids()
         at = self._records[rows]
-        at["key"], at["id"], at["length"] = keys, hashes128([one.encode() for one in ids.to_pylist()]), lengths
-        at["tokens"] = 0 if tokens is None else tokens
-        if keyed is not None:
-            self._keyed[rows] = keyed
+        at["key"], at["value"] = keys, self._keeper.values(table)
+        at["id"], at["source"] = hashes64(table.column("id")), hashes64(table.column("source"))
+        at["length"] = np.minimum(facts.lengths, _MOST)
+        if facts.tokens is not None:
+            at["tokens"] = np.minimum(facts.tokens, _MOST)
+        numbers = np.arange(rows.start, rows.stop, dtype=np.uint32)
+        own = [keys[:, 0]] if facts.bands is None else [*facts.bands, keys[:, 0]]
+        self._keys.add(numbers, own, facts.keyed)
         self._next = rows.stop
-        return rows
 
-    def finish(self, bits: int) -> None:
-        """Group the rows by the leading ``bits`` of their key."""
+    def finish(self) -> None:
+        """Write what is still held; raise ValueError if rows are missing."""
         if self._next != self._rows:
             raise ValueError(f"the shard gave {self._next} rows, but announced {self._rows}")
         self._flush_ids()
-        rows = np.flatnonzero(self._keyed)
-        part = leading(self._records["key"][:, 0][rows], bits)
-        np.save(self._out / "order.npy", rows[np.argsort(part, kind="stable")].astype(np.uint32))
-        np.save(self._out / "ranges.npy", np.searchsorted(np.sort(part), np.arange((1 << bits) + 1)))
-        self._records.flush()
+        self._keys.finish()
+        np.save(self._out / "records.npy", self._records)
+        np.save(self._out / "tokens.npy", np.ascontiguousarray(self._records["tokens"]))
 
     def _flush_ids(self) -> None:
         if self._waiting:
@@ -91,36 +110,27 @@ class RecordWriter:
             self._waiting.clear()
 
 
-class Records:
-    """Reads the record files of one shard; files are mapped, not loaded."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @property
-    def all(self) -> NDArray[np.void]:
-        """Every record, by row."""
-        records: NDArray[np.void] = np.load(self._folder / "records.npy", mmap_mode="r")
-        return records
-
-    def rows_in(self, part: int) -> NDArray[np.int64]:
-        """Return the rows whose key lies in this range, rising."""
-        ranges = np.load(self._folder / "ranges.npy")
-        order = np.load(self._folder / "order.npy", mmap_mode="r")
-        return np.asarray(order[ranges[part] : ranges[part + 1]], dtype=np.int64)
-
-    def ids(self, rows: NDArray[np.int64]) -> list[str]:
-        """Return the ids of rows."""
-        with pa.memory_map(str(self._folder / "ids.arrow")) as source:
-            found: list[str] = pa.ipc.open_file(source).read_all()["id"].take(pa.array(rows)).to_pylist()
-        return found
+def read_records(folder: Path, rows: NDArray[np.int64] | None = None) -> NDArray[np.void]:
+    """Return the records of a shard, or of some of its rows; the file is mapped only while they are copied."""
+    if rows is None:
+        every: NDArray[np.void] = np.load(folder / "records.npy")
+        return every
+    mapped = np.load(folder / "records.npy", mmap_mode="r")
+    some: NDArray[np.void] = np.array(mapped[rows])
+    return some
 
 
-def leading(keys: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    """Return the leading bits of keys, 0 where there are none."""
-    if not bits:
-        return np.zeros(len(keys), np.int64)
-    return (keys >> np.uint64(64 - bits)).astype(np.int64)
+def read_tokens(folder: Path) -> NDArray[np.uint32]:
+    """Return the number of tokens of each row of a shard."""
+    tokens: NDArray[np.uint32] = np.load(folder / "tokens.npy")
+    return tokens
+
+
+def read_ids(folder: Path, rows: NDArray[np.int64]) -> list[str]:
+    """Return the ids of rows of a shard."""
+    with pa.memory_map(str(folder / "ids.arrow")) as source:
+        found: list[str] = pa.ipc.open_file(source).read_all()["id"].take(pa.array(rows)).to_pylist()
+    return found
 
 
 def hashes128(values: Sequence[bytes]) -> NDArray[np.uint64]:
@@ -129,11 +139,23 @@ def hashes128(values: Sequence[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def keeper_order(records: NDArray[np.void]) -> NDArray[np.int64]:
+def hashes64(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each string; that of null is that of no byte."""
+    from tamis.text.hashing import hash_rows
+
+    batch = TextBatch(column)
+    hashes: NDArray[np.uint64] = hash_rows(batch.data, batch.starts, batch.ends)
+    return hashes
+
+
+def keeper_order(records: NDArray[np.void], fixed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Return the positions of records from the best keeper to the worst.
 
-    Longest text in code points, then the hash of the id, then the key of the text; what is equal in all of these
-    keeps its place. An id's hash has 128 bits: unlike ids do not meet.
+    First those that are ``fixed`` (documents of an index); then by the keeper's value, the longest text in code points,
+    the hash of the id, of the text, of the source; what is equal in all of these keeps its place.
     """
     ids, keys = records["id"], records["key"]
-    return np.lexsort((keys[:, 1], keys[:, 0], ids[:, 1], ids[:, 0], -records["length"]))
+    order = [records["source"], keys[:, 1], keys[:, 0], ids, -records["length"].astype(np.int64), records["value"]]
+    if fixed is not None:
+        order.append(~fixed)
+    return np.lexsort(order)

@@ -1,128 +1,127 @@
-"""The tasks of the sieve: shingle sets of the candidates, the greedy pass over a batch, and where pairs end up."""
+"""The greedy pass over one batch: documents in keeper order, each against the kept ones in its buckets."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.curate.dedup.flow import load_pairs, save_pairs
-from tamis.curate.dedup.greedy import gather, sieve
-from tamis.curate.dedup.records import RECORD, Records, keeper_order
-from tamis.stage import ShardView
-from tamis.text import TextBatch
-from tamis.text.shingles import Shingling, shingle_set
+from tamis.curate.dedup import greedy
+from tamis.curate.dedup.pairs import save_pairs
+from tamis.curate.dedup.records import keeper_order
+from tamis.curate.dedup.sets import Section, read_members, read_section
+
+VERIFY: Final = {"jaccard": greedy.JACCARD, "containment": greedy.CONTAINMENT, "none": greedy.NONE}
+
+Sets = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 
 
-def candidate_sets(view: ShardView, shingling: Shingling, batches: Path, base: int, out: Path) -> dict[str, Any]:
-    """Write the shingle sets of the rows of one shard that share a bucket with another document.
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How the sieve decides."""
 
-    The text is read again for these rows only: storing the shingles of all rows in the first pass takes longer and
-    several times the disk. Writes ``hashes.npy`` (sets, one after the other) and ``offsets.npy``.
-    """
-    docs = np.load(batches / "docs.npy", mmap_mode="r")
-    start, end = bisect_left(docs, base), bisect_left(docs, base + view.rows)
-    rows = np.asarray(docs[start:end], np.int64) - base
-    sizes = [np.zeros(1, np.int64)]
-    at = 0
-    with (out / "hashes.bin").open("wb") as file:
-        for table in view.batches(["text"]) if len(rows) else ():
-            low, high = np.searchsorted(rows, [at, at + len(table)]).tolist()
-            found = shingle_set(TextBatch(table["text"].take(rows[low:high] - at)), shingling)
-            found.hashes.tofile(file)
-            sizes.append(np.diff(found.offsets))
-            at += len(table)
-    offsets = np.cumsum(np.concatenate(sizes))
-    np.save(out / "offsets.npy", offsets)
-    return {"sets": len(rows), "shingles": int(offsets[-1])}
+    threshold: float
+    limit: int
+    """Kept documents that a bucket remembers."""
+    verify: str
+    n_fixed: int
+    """Documents of an index: the first ones by number. They stay, and are compared with none."""
 
 
-def sieve_batch(
-    batches: Path,
-    which: int,
-    sources: Sequence[tuple[Path, Path]],
-    bases: Sequence[int],
-    settings: tuple[float, int],
-    out: Path,
-) -> dict[str, Any]:
-    """Sieve one batch of components; write its pairs of removed document and keeper.
+class Ranked(NamedTuple):
+    """The documents of a section from the best keeper to the worst, and what the kernels need of them."""
 
-    Args:
-        batches: Folder of ``batches_of``.
-        which: Number of the batch.
-        sources: Record folder and set folder of each shard.
-        bases: Number of the first document of each shard, and the total.
-        settings: Threshold, and how many kept documents a bucket remembers.
-        out: Gets ``removed.npy``.
-    """
-    all_docs = np.load(batches / "docs.npy")
-    mine = np.load(batches / "batch.npy") == which
-    docs = all_docs[mine].astype(np.int64)
-    cuts = np.searchsorted(all_docs, np.array(bases, np.int64))
-    own_cuts = np.searchsorted(docs, np.array(bases, np.int64)).tolist()
-    rows_in_sets = np.flatnonzero(mine)
-    records, sizes = np.empty(len(docs), RECORD), np.zeros(len(docs), np.int64)
-    places: list[tuple[Path, NDArray[np.int64], slice]] = []
-    for position, (folder, sets) in enumerate(sources):
-        own = slice(own_cuts[position], own_cuts[position + 1])
-        if own.start == own.stop:
-            continue
-        records[own] = Records(folder).all[docs[own] - bases[position]]
-        chosen = rows_in_sets[own] - cuts[position]
-        sizes[own] = np.diff(np.load(sets / "offsets.npy"))[chosen]
-        places.append((sets, chosen, own))
-    best = keeper_order(records)
-    rank = np.empty(len(docs), np.int64)
-    rank[best] = np.arange(len(docs))
-    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[best])])
-    hashes = np.empty(int(bounds[-1]), np.uint64)
-    for sets, chosen, own in places:
-        stored = np.memmap(sets / "hashes.bin", np.uint64, "r")
-        gather(stored, np.load(sets / "offsets.npy"), (chosen, bounds[:-1][rank[own]]), hashes)
-    buckets_of, bucket_sizes = _buckets(batches, which, docs, rank)
-    keeper, value, overflow, compared = sieve((hashes, bounds), buckets_of, bucket_sizes, settings)
-    gone = np.flatnonzero(keeper >= 0)
-    save_pairs(out, docs[best[gone]], docs[best[keeper[gone]]], value[gone])
-    return {"removed": len(gone), "overflow": int(overflow), "compared": int(compared)}
+    docs: NDArray[np.int64]
+    sets: Sets
+    buckets_of: tuple[NDArray[np.int64], NDArray[np.int64]]
+    """Bounds and buckets of each document."""
+    sizes: NDArray[np.int64]
+    """Members of each bucket."""
+    keys: NDArray[np.uint64]
+    """What the buckets are called in all sections."""
+    fixed: int
 
 
-def _buckets(
-    batches: Path, which: int, docs: NDArray[np.int64], rank: NDArray[np.int64]
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
-    """Return bounds and buckets of each document by rank, and the bounds that the sizes of the buckets make."""
-    ranks, buckets = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for i in range(len(list(batches.glob("members-*.npy")))):
-        start, end = np.load(batches / f"sections-{i}.npy")[which : which + 2]
-        members = np.load(batches / f"members-{i}.npy", mmap_mode="r")[start:end]
-        ranks.append(rank[np.searchsorted(docs, members["doc"])])
-        buckets.append(np.asarray(members["bucket"]))
-    by_doc = np.concatenate(ranks)
-    _, numbers, counts = np.unique(np.concatenate(buckets), return_inverse=True, return_counts=True)
-    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(by_doc, minlength=len(docs)))])
-    order = np.argsort(by_doc, kind="stable")
-    return (bounds, numbers[order]), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+def ranked(sources: tuple[Sequence[Path], Sequence[Path]], section: int, n_fixed: int) -> Ranked:
+    """Read a section from its set and member folders and put it into keeper order."""
+    found: Section = read_section(sources[0], section)
+    numbers = found.entries["doc"].astype(np.int64)
+    fixed = numbers < n_fixed
+    best = keeper_order(found.entries["record"], fixed)
+    rank = np.empty(len(best), np.int64)
+    rank[best] = np.arange(len(best))
+    docs, buckets = read_members(sources[1], section)
+    at = np.searchsorted(numbers, docs)
+    owners = rank[at]
+    # Members of one bucket lie together; where weak links were dropped, a bucket may reach into several components.
+    order = _by_component(found.entries["root"][at], buckets)
+    if order is not None:
+        owners, buckets, at = owners[order], buckets[order], at[order]
+    roots = found.entries["root"][at]
+    first = np.ones(len(buckets), np.bool_)
+    first[1:] = (buckets[1:] != buckets[:-1]) | (roots[1:] != roots[:-1])
+    names = np.cumsum(first) - 1
+    begins = np.flatnonzero(first)
+    bounds, listed = greedy.listed(owners, names, len(numbers))
+    starts = found.starts[best]
+    sets = (found.hashes, starts, starts + found.entries["size"][best].astype(np.int64))
+    sizes = np.diff(np.append(begins, len(buckets)))
+    return Ranked(numbers[best], sets, (bounds, listed), sizes, buckets[begins], int(fixed.sum()))
 
 
-def final_pairs(collapsed: Path, sieved: Sequence[Path], out: Path) -> dict[str, Any]:
-    """Write all pairs of the stage, each pointing at a document that stays.
+def _by_component(roots: NDArray[np.uint32], buckets: NDArray[np.uint64]) -> NDArray[np.int64] | None:
+    """Return an order that puts the members of a bucket with one root together, or None where they already are."""
+    if not ((buckets[1:] == buckets[:-1]) & (roots[1:] != roots[:-1])).any():
+        return None
+    order: NDArray[np.int64] = np.lexsort((roots, buckets))
+    return order
 
-    A document that was collapsed into an equal one follows it: if that one was removed, to its keeper and with its
-    similarity, since the two have the same shingles.
-    """
-    equal, near = np.load(collapsed / "removed.npy"), load_pairs(sieved)
-    keeper, value = equal["keeper"].copy(), equal["value"].copy()
-    at = np.searchsorted(near["doc"], keeper)
-    moved = at < len(near)
-    moved[moved] = near["doc"][at[moved]] == keeper[moved]
-    keeper[moved], value[moved] = near["keeper"][at[moved]], near["value"][at[moved]]
-    save_pairs(
-        out,
-        np.concatenate([equal["doc"], near["doc"]]),
-        np.concatenate([keeper, near["keeper"]]),
-        np.concatenate([value, near["value"]]),
+
+class Verdicts(NamedTuple):
+    """What the sieve said of a section."""
+
+    keeper: NDArray[np.int64]
+    """Rank of the keeper of each document; -1 where it stays, -2 where it was removed before."""
+    value: NDArray[np.float64]
+    begins: NDArray[np.int64]
+    filled: NDArray[np.int64]
+    members: NDArray[np.int64]
+    """Kept documents that each bucket remembers, from ``begins`` on."""
+    overflow: int
+    compared: int
+
+
+def judge(
+    these: Ranked, rule: Rule, before: NDArray[np.int64] | None = None, gone: NDArray[np.bool_] | None = None
+) -> Verdicts:
+    """Sieve a section. ``before`` says how many each bucket remembers already, ``gone`` which documents are out."""
+    room = np.minimum(these.sizes, rule.limit if before is None else np.maximum(rule.limit - before, 0))
+    capacity = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
+    keeper, value = np.full(len(these.docs), -1, np.int64), np.zeros(len(these.docs))
+    if gone is not None:
+        keeper[gone] = -2
+    members = np.empty(int(capacity[-1]), np.int64)
+    per_doc = np.diff(these.buckets_of[0]).max(initial=0)
+    settings = (
+        rule.threshold,
+        int(per_doc) * int(room.max(initial=0)),
+        VERIFY[rule.verify],
+        these.fixed,
     )
-    return {"removed": len(equal) + len(near), "equal": len(equal)}
+    filled, overflow, compared = greedy.sieve(
+        these.sets, these.buckets_of, capacity, settings, (keeper, value, members)
+    )
+    return Verdicts(keeper, value, capacity[:-1], filled, members, int(overflow), int(compared))
+
+
+def sieve_batch(sources: tuple[Sequence[Path], Sequence[Path]], section: int, rule: Rule, out: Path) -> dict[str, Any]:
+    """Sieve one batch of components; write its pairs of removed document and keeper."""
+    these = ranked(sources, section, rule.n_fixed)
+    found = judge(these, rule)
+    gone = np.flatnonzero(found.keeper >= 0)
+    save_pairs(out, these.docs[gone], these.docs[found.keeper[gone]], found.value[gone])
+    return {"removed": len(gone), "overflow": found.overflow, "compared": found.compared}

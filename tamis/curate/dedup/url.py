@@ -11,11 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 
 from tamis.curate.dedup.equal import reduce_equal
-from tamis.curate.dedup.flow import check_keeper
-from tamis.curate.dedup.records import RecordWriter, hashes128
+from tamis.curate.dedup.keeper import Keeper
+from tamis.curate.dedup.records import Facts, RecordWriter, hashes128
 from tamis.stage import Done, Engine, ShardView
 from tamis.text import TextBatch
-from tamis.text.words import count_chars
 
 DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ftp": ":21"}
 TRACKING: Final = frozenset({"gclid", "dclid", "fbclid", "msclkid", "yclid", "mc_cid", "mc_eid", "igshid"})
@@ -31,14 +30,19 @@ class UrlDedup:
     drop_tracking: bool = False
     """Whether ``utm_*`` and the click ids of ``TRACKING`` are taken out of the query before comparing."""
     keeper: str = "longest"
-    """Longest text in code points; between equals the hash of the id decides."""
+    """Which document stays; see ``tamis.curate.dedup.keeper``. Between equals the hash of the id decides."""
 
     def __post_init__(self) -> None:
-        check_keeper(self.keeper)
+        Keeper.parse(self.keeper)
 
     def signature(self) -> dict[str, Any]:
         """Return what the result depends on besides the rows."""
         return {"stage": self.kind, **asdict(self)}
+
+    def evidence(self) -> dict[str, Any]:
+        """Return how a keeper was found; the texts were not compared. See ``ReduceStage.evidence``."""
+        parameters = {"drop_tracking": self.drop_tracking, "hash": "xxh3-128"}
+        return {"method": "normalised url", "measured": False, "parameters": parameters}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``no_url``."""
@@ -72,15 +76,17 @@ def _tracks(name: str) -> bool:
     return name.startswith("utm_") or name in TRACKING
 
 
-def url_records(view: ShardView, stage: UrlDedup, bits: int, out: Path) -> dict[str, Any]:
+def url_records(view: ShardView, stage: UrlDedup, width: int, out: Path) -> dict[str, Any]:
     """Write the record files of one shard, the URL as key."""
     missing = 0
-    with RecordWriter(out, view.rows) as writer:
-        for table in view.batches(["id", "text", "url"]):
+    from tamis.text.words import count_chars  # compiled kernels: only workers load them
+
+    with RecordWriter(out, view.rows, width, Keeper.parse(stage.keeper)) as writer:
+        for table in view.batches([*writer.columns, "text", "url"]):
             urls = [normalise(url or "", stage.drop_tracking) for url in table["url"].to_pylist()]
             keyed = np.array([bool(url) for url in urls], np.bool_)
             missing += len(urls) - int(keyed.sum())
             keys = hashes128([url.encode() for url in urls])
-            writer.add(table["id"], keys, count_chars(TextBatch(table["text"])), keyed=keyed)
-        writer.finish(bits)
+            writer.add(table, keys, Facts(count_chars(TextBatch(table["text"])), keyed=keyed))
+        writer.finish()
     return {"rows": view.rows, "notes": {"no_url": missing}}

@@ -62,7 +62,7 @@ class HereEngine:
         self.said.append(line)
 
 
-SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("url", pa.string())])
+SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "text", "url", "source", "date")])
 
 
 def shards_of(rows: Sequence[Row], count: int, seed: int | None = None, step: int = 3) -> list[MemoryShard]:
@@ -88,9 +88,13 @@ class Outcome:
     notes: dict[str, int]
     files: list[bytes]
 
+    def rows_by_id(self) -> dict[str, str]:
+        """Keepers and similarities as text: what was not measured is equal to itself."""
+        return {name: repr(pair) for name, pair in self.removed.items()}
 
-def apply(stage: ReduceStage, shards: Sequence[MemoryShard], root: Path) -> Outcome:
-    done = stage.reduce(shards, HereEngine(root))
+
+def apply(stage: ReduceStage, shards: Sequence[MemoryShard], root: Path, memory: int = 1 << 30) -> Outcome:
+    done = stage.reduce(shards, HereEngine(root, memory))
     assert len(done) == len(shards)
     removed: dict[str, tuple[str, float]] = {}
     notes: dict[str, int] = {}
@@ -118,8 +122,10 @@ def dedup(tmp_path: Path) -> Callable[..., Outcome]:
     """Return a function that runs a stage over rows or shards."""
     runs = iter(range(1000))
 
-    def call(stage: ReduceStage, data: Sequence[Any], count: int = 2, seed: int | None = None) -> Outcome:
+    def call(
+        stage: ReduceStage, data: Sequence[Any], count: int = 2, seed: int | None = None, memory: int = 1 << 30
+    ) -> Outcome:
         given = data if data and isinstance(data[0], MemoryShard) else shards_of(data, count, seed)
-        return apply(stage, given, tmp_path / str(next(runs)))
+        return apply(stage, given, tmp_path / str(next(runs)), memory)
 
     return call

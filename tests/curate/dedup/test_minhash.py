@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tamis.curate.dedup import MinhashDedup, bands, equal, minhash
+from tamis.curate.dedup import MinhashDedup, bands, components, equal, flow
 from tamis.errors import UsageError
 from tamis.text import TextBatch
+from tamis.text.hashing import hash_text
 from tamis.text.minhash import MinHasher
 from tamis.text.shingles import Shingling
 
@@ -42,7 +42,7 @@ def jaccard(a: set[Any], b: set[Any]) -> float:
 
 def slow_sieve(rows: list[Row], n: int, threshold: float) -> dict[str, tuple[str, float]]:
     """The definition: from the best keeper to the worst, remove what is near the first of those kept so far."""
-    order = sorted(rows, key=lambda row: (-len(row["text"]), xxhash.xxh3_128_digest(row["id"].encode())))
+    order = sorted(rows, key=lambda row: (-len(row["text"]), int(hash_text(row["id"]))))
     kept: list[tuple[str, set[Any]]] = []
     removed: dict[str, tuple[str, float]] = {}
     for row in order:
@@ -96,13 +96,43 @@ def test_result_depends_on_the_documents_alone(dedup: Dedup, monkeypatch: pytest
     for seed in range(3):
         assert dedup(stage, rows, 4, seed).removed == plain.removed
     # Many ranges and many batches change where the work is done, and nothing else.
-    monkeypatch.setattr(equal, "range_bits", lambda total: 2)
-    monkeypatch.setattr(minhash, "range_bits", lambda total, size=0: 2)
-    monkeypatch.setattr(minhash, "BATCH_SHINGLES", 40)
+    monkeypatch.setattr(equal, "range_bits", lambda total, size: 2)
+    monkeypatch.setattr(equal, "CHUNK", 7)
+    monkeypatch.setattr(flow, "range_bits", lambda total, size: 2)
     monkeypatch.setattr(bands, "GROUP_KEYS", 700)
-    split = dedup(stage, rows, 3, seed=9)
+    for memory in (1, 20_000, 50_000, 200_000):
+        split = dedup(stage, rows, 3, seed=9, memory=memory)
+        assert split.removed == plain.removed
+        assert split.notes == plain.notes
+
+
+@given(seed=st.integers(0, 10**6), verify=st.sampled_from(["jaccard", "containment", "none"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
+def test_a_component_larger_than_memory_is_sieved_in_rounds(dedup: Dedup, seed: int, verify: Any) -> None:
+    draw = random.Random(seed)
+    words = [f"w{i}" for i in range(40)]
+    rows = [doc(f"id{i}", text) for i, text in enumerate(family(draw, words, 24))]
+    rows += [doc(f"other{i}", text) for i, text in enumerate(family(draw, words, 10))]
+    stage = MinhashDedup(bands=64, rows=2, shingle="word:1", threshold=0.7, bucket_limit=3, verify=verify)
+    plain = dedup(stage, rows, 2, seed)
+    for memory in (1, 40_000):  # a document to a block, and several
+        rounds = dedup(stage, rows, 3, seed + 1, memory=memory)
+        assert rounds.rows_by_id() == plain.rows_by_id()
+        assert rounds.notes == plain.notes
+
+
+def test_dropping_weak_links_changes_nothing_that_is_near(dedup: Dedup, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = families(8, 60)
+    stage = MinhashDedup(bands=64, rows=2, shingle="word:2", bucket_limit=1000)
+    plain = dedup(stage, rows)
+    monkeypatch.setattr(components, "GIANT", 3)
+    split = dedup(stage, rows, 3, seed=1)
     assert split.removed == plain.removed
-    assert split.notes == plain.notes
+    assert split.notes["candidates"] < plain.notes["candidates"]
+    for memory in (1, 30_000):
+        again = dedup(stage, rows, 4, seed=2, memory=memory)
+        assert again.removed == split.removed
+        assert again.notes == split.notes
 
 
 def test_files_are_equal_when_shards_come_in_another_order(dedup: Dedup) -> None:
@@ -271,7 +301,7 @@ def test_against_the_exact_pairs_of_real_documents(
 
 def pairs_of_bands(rows: list[Row], stage: MinhashDedup) -> set[frozenset[str]]:
     hasher = MinHasher(Shingling.parse(stage.shingle), stage.permutations, stage.seed)
-    keys = hasher.band_keys(TextBatch(pa.array([row["text"] for row in rows])), stage.bands, stage.rows).keys
+    keys = hasher.band_keys(TextBatch(pa.array([row["text"] for row in rows])), *stage.banding).keys
     found: set[frozenset[str]] = set()
     for band in keys.tolist():
         buckets: dict[int, list[str]] = {}
@@ -288,12 +318,12 @@ def pairs_of_bands(rows: list[Row], stage: MinhashDedup) -> set[frozenset[str]]:
         ({"threshold": 0}, "threshold is 0, expected above 0"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"threshold": float("nan")}, "threshold is nan"),
-        ({"bands": 22}, "22 x 6"),
-        ({"rows": 0}, "21 x 0"),
+        ({"bands": 22, "rows": 6}, "22 x 6"),
+        ({"rows": 0}, "x 0"),
         ({"bucket_limit": 0}, "bucket_limit is 0"),
-        ({"verify": "no"}, "verify 'no' is not known; use jaccard"),
+        ({"verify": "no"}, "verify 'no' is not known; use one of jaccard, containment, none"),
         ({"shingle": "five"}, "shingle 'five'"),
-        ({"permutations": 0, "bands": 0}, "bands x rows"),
+        ({"permutations": 0, "bands": 0}, "permutations is 0"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

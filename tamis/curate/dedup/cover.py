@@ -1,0 +1,204 @@
+"""From repeats to what goes: which spans are cut, which documents are dropped, and who holds the other copies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tamis.curate.dedup.grain import Grain, gathered
+from tamis.curate.dedup.layout import Layout
+from tamis.curate.dedup.records import read_ids
+from tamis.curate.dedup.repeats import Linked
+from tamis.curate.dedup.runs import UPPER
+from tamis.run.edits import EDITS, EditWriter
+from tamis.stage import REMOVAL_SCHEMA, ShardView
+from tamis.storage import link_or_copy
+from tamis.text import TextBatch
+
+DROP: Final = np.dtype([("doc", "<u4"), ("keeper", "<u4"), ("why", "<u4"), ("share", "<f8"), ("value", "<f8")])
+"""A document to drop, the one that holds most of its copies (itself: none does), which rule, share repeated, value."""
+
+DROPPED: Final = "dropped.npy"
+_LOWER: Final = np.uint64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """When a document goes as a whole."""
+
+    reason: str
+    """Where nothing is left, or (``drop_at``) too much is repeated."""
+    drop_at: float | None = None
+    """Share of the characters of all units that lie in repeats; from there a document is dropped, below it stays as it
+    is. None: repeats are cut."""
+    min_tokens: int = 0
+    """A document that was cut and has fewer tokens left is dropped, with reason ``few_words_left``."""
+    min_units: int = 0
+    """The same for units, ``few_sentences_left``."""
+
+    @property
+    def rules(self) -> list[tuple[str, float]]:
+        """Reason and threshold, by number of the rule."""
+        share = (self.reason, 1.0 if self.drop_at is None else self.drop_at)
+        return [share, ("few_words_left", float(self.min_tokens)), ("few_sentences_left", float(self.min_units))]
+
+
+def decide(
+    view: ShardView, grain: Grain, verdicts: Verdicts, where: tuple[Path, Sequence[Path], int, int], out: Path
+) -> dict[str, Any]:
+    """Write the edits of one shard, and ``dropped.npy``.
+
+    Args:
+        view: The shard.
+        grain: What the units are.
+        verdicts: When documents are dropped.
+        where: Folder of ``RunWriter``, folders of ``link_range``, position of the shard, number of its first document.
+        out: Where to write.
+    """
+    from tamis.text.spans import Cuts, unit_spans
+    from tamis.text.units import unit_tables
+
+    linked, base = Linked(*where), where[3]
+    tables = unit_tables(grain.form)
+    dropped = [np.empty(0, DROP)]
+    notes = {"documents_cut": 0, "spans_cut": 0, "bytes_cut": 0}
+    first = 0
+    with EditWriter(out) as edits:
+        for table in gathered(view, ["text"]):
+            links = linked.before(first + table.num_rows)
+            rows, begin, end = _runs(links, grain.width, base)
+            chosen = np.unique(rows)
+            batch = TextBatch(table.column("text").take(pa.array(chosen.astype(np.int64) - first)))
+            cuts = Cuts(np.searchsorted(rows, np.append(chosen, first + table.num_rows)), begin, end)
+            found = unit_spans(batch, grain.unit, tables, cuts, verdicts.min_tokens > 0)
+            gone = _judge(found.count, verdicts)
+            gone["doc"] = chosen[gone["doc"]] + base
+            _find_keepers(gone, links, base)
+            dropped.append(gone)
+            stays = ~np.isin(chosen + base, gone["doc"])
+            if verdicts.drop_at is None:
+                spans = stays[found.text]
+                edits.write(chosen[found.text[spans]], found.start[spans], found.end[spans])
+                notes["documents_cut"] += int(stays.sum())
+                notes["spans_cut"] += int(spans.sum())
+                notes["bytes_cut"] += int(found.count("cut_bytes")[stays].sum())
+            first += table.num_rows
+    np.save(out / DROPPED, np.concatenate(dropped))
+    return {"notes": notes}
+
+
+def _runs(
+    links: NDArray[np.void], width: int, base: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return row, first unit and last + 1 of what each link says is repeated, by row and first unit.
+
+    A run that overlaps its own best place is repeated only from the end of that place on: one word a thousand times
+    keeps its first run whole.
+    """
+    rows, units = (links["key"] >> UPPER).astype(np.int64), (links["key"] & _LOWER).astype(np.int64)
+    best, best_units = (links["best"] >> UPPER).astype(np.int64), (links["best"] & _LOWER).astype(np.int64)
+    begin = np.where(best == rows + base, np.maximum(units, best_units + width), units)
+    order = np.lexsort((begin, rows))
+    return rows[order], begin[order], (units + width)[order]
+
+
+def _judge(count: Any, verdicts: Verdicts) -> NDArray[np.void]:
+    """Return what to drop, ``doc`` being the position of the text."""
+    units, cut = count("units"), count("cut_units")
+    share = count("cut_chars") / np.maximum(count("chars"), 1)
+    if verdicts.drop_at is not None:
+        failed = [(share >= verdicts.drop_at) & (cut > 0)]
+        values = [share]
+    else:
+        left = count("tokens_left"), units - cut
+        failed = [cut == units, left[0] < verdicts.min_tokens, left[1] < verdicts.min_units]
+        values = [np.ones(len(units)), left[0].astype(np.float64), left[1].astype(np.float64)]
+    every = np.array(failed)
+    docs = np.flatnonzero(every.any(axis=0))
+    why = every[:, docs].argmax(axis=0)
+    gone = np.zeros(len(docs), DROP)
+    gone["doc"], gone["why"], gone["share"] = docs, why, share[docs]
+    gone["value"] = np.array(values)[why, docs]
+    return gone
+
+
+def _find_keepers(gone: NDArray[np.void], links: NDArray[np.void], base: int) -> None:
+    """Name for each document the one that holds the best place of most of its runs; of several, the first in it."""
+    gone["keeper"] = gone["doc"]
+    docs = (links["key"] >> UPPER).astype(np.int64) + base
+    best = (links["best"] >> UPPER).astype(np.int64)
+    chosen = np.flatnonzero((docs != best) & np.isin(docs, gone["doc"]))
+    docs, best = docs[chosen], best[chosen]
+    order = np.lexsort((best, docs))  # stable: within both, the order of the text
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (docs[order][1:] != docs[order][:-1]) | (best[order][1:] != best[order][:-1])
+    heads = np.flatnonzero(first)
+    counts = np.diff(np.append(heads, len(order)))
+    places = order[heads]
+    ranking = np.lexsort((places, -counts, docs[places]))
+    named, at = np.unique(docs[places][ranking], return_index=True)
+    gone["keeper"][np.searchsorted(gone["doc"], named)] = best[places][ranking][at]
+
+
+def settle(folders: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Write ``keepers.npy``: for every dropped document, by shard, one that stays; itself where there is none.
+
+    What holds a copy may be dropped in turn, because of others: then those hold it.
+    """
+    drops = [np.load(folder / DROPPED)[["doc", "keeper"]] for folder in folders]
+    both = np.concatenate([np.empty(0, drops[0].dtype), *drops])
+    docs, keepers = both["doc"], both["keeper"].copy()
+    after = np.searchsorted(docs, keepers)
+    after[after == len(docs)] = 0
+    moves = (docs[after] == keepers) if len(docs) else np.zeros(0, np.bool_)
+    after = np.where(moves, after, np.arange(len(docs)))
+    while (after != after[after]).any():
+        after = after[after]  # each step is twice as long as the one before
+    final = keepers[after]
+    place = np.searchsorted(docs, final)
+    place[place == len(docs)] = 0
+    lost = (docs[place] == final) if len(docs) else np.zeros(0, np.bool_)
+    final[lost] = docs[lost]
+    np.save(out / "keepers.npy", final)
+    np.save(out / "cuts.npy", np.cumsum([0, *map(len, drops)]))
+    return {"dropped": len(docs), "without_keeper": int(lost.sum())}
+
+
+def write_cover(
+    layout: Layout, verdicts: Verdicts, decided: Path, settled: Path, position: int, out: Path
+) -> dict[str, Any]:
+    """Write the ``removed.parquet`` of one shard, and its edits beside it."""
+    gone = np.load(decided / DROPPED)
+    start, end = np.load(settled / "cuts.npy")[position : position + 2]
+    keepers = np.load(settled / "keepers.npy", mmap_mode="r")[start:end]
+    distinct, which = np.unique(keepers, return_inverse=True)
+    ids = np.empty(len(distinct), object)
+    for place, at, rows in layout.by_folder(distinct):
+        ids[at] = read_ids(layout.folders[place], rows)
+    named = ids[which]
+    details = [
+        json.dumps({"keeper": one} if found else {"share": share}, ensure_ascii=False)
+        for one, found, share in zip(named, keepers != gone["doc"], gone["share"].tolist(), strict=True)
+    ]
+    rules = verdicts.rules
+    columns = {
+        "row": pa.array((gone["doc"].astype(np.int64) - layout.bases[position]).astype(np.uint32)),
+        "outcome": pa.repeat("dropped", len(gone)),
+        "reason": pa.array([rules[why][0] for why in gone["why"]], pa.string()),
+        "rule": pa.nulls(len(gone), pa.string()),
+        "value": pa.array(gone["value"]),
+        "threshold": pa.array([rules[why][1] for why in gone["why"]], pa.float64()),
+        "detail": pa.array(details, pa.string()),
+    }
+    pq.write_table(pa.table(columns, schema=REMOVAL_SCHEMA), out / "removed.parquet", compression="lz4")
+    if (decided / EDITS).is_file():
+        link_or_copy(decided / EDITS, out / EDITS)
+    return {"removed": len(gone)}
