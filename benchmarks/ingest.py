@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    from tamis.run.local import cpu_seconds, settle_collector
+    from tamis.run.task import cpu_seconds, settle_collector
 
     cores = os.sched_getaffinity(0)
     settle_collector()  # as in a worker

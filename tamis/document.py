@@ -39,6 +39,16 @@ REMOVED_FIELDS: Final = (
 
 REMOVED_SCHEMA: Final = pa.schema([*SCHEMA, *REMOVED_FIELDS])
 
+EVIDENCE_SCHEMA: Final = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("stage", "id", "source", "keeper")),
+        pa.field("similarity", pa.float64()),
+        *(pa.field(name, pa.string(), nullable=False) for name in ("method", "parameters")),
+    ]
+)
+"""Rows of ``evidence/``: the removed document, the one kept for it, how alike they are (null where that was not
+measured), and by which method with which parameters (a JSON object) that was found."""
+
 
 def document_id(content: str, copy: int, position: int) -> str:
     """Return the 128-bit hex id of the record at ``position`` of a file with this content hash.

@@ -178,6 +178,9 @@ class ShardView(Protocol):
     def rows(self) -> int:
         """Rows still in."""
 
+    def has(self, column: str) -> bool:
+        """Tell whether the rows have this column; a shard without rows may not know of those that stages add."""
+
     def batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield the rows still in, in order, as tables of bounded size, with just these columns."""
 
@@ -197,7 +200,12 @@ class MapStage(Protocol):
 
 
 class ReduceStage(Protocol):
-    """Judges rows by comparing them across all shards."""
+    """Judges rows by comparing them across all shards.
+
+    One whose removals name keepers (``detail`` with ``{"keeper": id}``) may also have ``evidence() -> dict``: what
+    ``evidence/`` says of all its removals. ``method`` is a few words, ``parameters`` a JSON-able dict of all that
+    defines it, ``measured`` (true where left out) whether ``value`` is a similarity of the two texts.
+    """
 
     kind: ClassVar[str]
 

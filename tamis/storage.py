@@ -6,19 +6,24 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
+from numpy.typing import NDArray
 
 from tamis.errors import InputError, OutputError
 
 FORMATS: Final = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
 ROW_GROUP_BYTES: Final = 8 << 20
 """Text bytes of one Parquet row group: small enough that a reader's memory stays flat."""
+
+ZSTD_LEVEL: Final = 1
+"""Half the time of level 3 for a seventh more bytes (English; a quarter more for Chinese), and quicker to read."""
 
 _WRITE_ERRNO: Final = {
     errno.ENOSPC: "no space left on the device",
@@ -105,15 +110,17 @@ def write_text(path: str | Path, text: str) -> None:
 def parquet_writer(path: str | Path, schema: pa.Schema, compression: str = "zstd") -> pq.ParquetWriter:
     """Open a Parquet writer with fixed settings, so that equal rows give equal bytes.
 
-    Dictionaries and statistics are off for long or unique columns, where they cost time and save nothing.
+    Dictionaries and statistics are off for long or unique columns, where they cost time and save nothing; whole numbers
+    (rows, sizes) are stored as differences, which takes a fifth of the room and half the time.
     """
     repeated = [name for name in schema.names if name in {"source", "date", "language", "stage", "reason", "rule"}]
     return pq.ParquetWriter(
         path,
         schema,
         compression=compression,
-        compression_level=3 if compression == "zstd" else None,
+        compression_level=ZSTD_LEVEL if compression == "zstd" else None,
         use_dictionary=repeated,
+        column_encoding={field.name: "DELTA_BINARY_PACKED" for field in schema if pa.types.is_integer(field.type)},
         write_statistics=False,
         store_schema=True,
         version="2.6",
@@ -148,11 +155,21 @@ class TableWriter:
             self._lines.write(jsonl(table))
             return
         # Cut at every row, not at every batch: row groups then do not depend on how rows arrived.
-        for piece, size in _pieces(table, ROW_GROUP_BYTES - self._held_bytes):
-            self._held.append(piece)
-            self._held_bytes += size
+        sizes = _row_sizes(table)
+        wide = np.flatnonzero(sizes >= ROW_GROUP_BYTES)
+        ends = np.cumsum(sizes)
+        start = 0
+        while start < table.num_rows:
+            if self._held and sizes[start] >= ROW_GROUP_BYTES:
+                self._flush()  # a huge row stands alone, so that nobody has to copy it to have its neighbours
+            before = int(ends[start] - sizes[start])
+            stop = int(np.searchsorted(ends, before + ROW_GROUP_BYTES - self._held_bytes)) + 1
+            stop = min([stop, table.num_rows, *wide[wide > start][:1].tolist()])
+            self._held.append(table.slice(start, stop - start))
+            self._held_bytes += int(ends[stop - 1]) - before
             if self._held_bytes >= ROW_GROUP_BYTES:
                 self._flush()
+            start = stop
 
     def _flush(self) -> None:
         """Write what is held as one row group."""
@@ -174,25 +191,22 @@ class TableWriter:
                     handle.close()
 
 
-def _pieces(table: pa.Table, room: int) -> Iterator[tuple[pa.Table, int]]:
-    """Cut a table so that the first piece fills ``room`` text bytes and the others a whole row group."""
-    import numpy as np
+def _row_sizes(table: pa.Table) -> NDArray[np.int64]:
+    """Return about how many bytes each row has: text, and what else may be long."""
+    if "text" in table.schema.names:
+        rest = [byte_lengths(table.column(name)) for name in ("url", "meta") if name in table.schema.names]
+        return byte_lengths(table.column("text")) + np.maximum(sum(rest, np.int64(0)), 256)
+    if table.num_columns and pa.types.is_string(table.schema.types[0]):
+        return byte_lengths(table.column(0)) + 256
+    return np.full(table.num_rows, 64, np.int64)
+
+
+def byte_lengths(texts: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return the UTF-8 bytes of each text, int64 of shape (n,); a null has 0."""
     import pyarrow.compute as pc
 
-    if not table.num_rows:
-        return
-    widest = table.column("text") if "text" in table.schema.names else table.column(0)
-    if pa.types.is_string(widest.type):
-        sizes = pc.fill_null(pc.binary_length(widest), 0).to_numpy().astype(np.int64) + 256
-    else:
-        sizes = np.full(table.num_rows, 64, np.int64)
-    ends = np.cumsum(sizes)
-    start = base = 0
-    while start < table.num_rows:
-        stop = min(int(np.searchsorted(ends, base + room, side="left")) + 1, table.num_rows)
-        size = int(ends[stop - 1]) - base
-        yield table.slice(start, stop - start), size
-        start, base, room = stop, int(ends[stop - 1]), ROW_GROUP_BYTES
+    sizes = pc.binary_length(texts)
+    return np.asarray((pc.fill_null(sizes, 0) if sizes.null_count else sizes).to_numpy(), np.int64)
 
 
 def jsonl(table: pa.Table) -> bytes:
@@ -204,6 +218,19 @@ def jsonl(table: pa.Table) -> bytes:
         for row in table.to_pylist()
     ]
     return b"".join(lines)
+
+
+def row_groups(path: str | Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of a local Parquet file row group by row group; one at least, so that the schema is known.
+
+    A whole group at a time, in one thread: what the reader decodes from is free again before the rows are looked at.
+    """
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        names = None if columns is None else list(columns)
+        if not file.num_row_groups:
+            yield file.schema_arrow.empty_table().select(names or file.schema_arrow.names)
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, names, use_threads=False)
 
 
 def write_table(path: str | Path, table: pa.Table, compression: str = "lz4") -> None:

@@ -7,15 +7,19 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 import tamis
-from tamis.cli.options import corpus_options, notes_wanted
+from tamis.cli import neardup
+from tamis.cli.audit import audit_options, check_audit, run_audit
+from tamis.cli.options import corpus_options, memory_option, notes_wanted
 from tamis.cli.root import SETTINGS
+from tamis.cli.spans import OPTIONS, SPAN_KINDS, span_options
 
 if TYPE_CHECKING:
+    from tamis.curate.dedup import MinhashDedup
     from tamis.curate.plan import Plan, Stage
 
 WHERE = "command line"
@@ -25,7 +29,9 @@ WHERE = "command line"
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
 @click.option("--extractor", default=None, show_default="resiliparse", help="resiliparse, or trafilatura (an extra).")
 @click.option("--timeout", type=float, default=None, show_default="20.0", help="Seconds one page may take.")
-@click.option("--memory", type=int, default=None, show_default="2048", help="MiB the extraction process may use.")
+@click.option(
+    "--page-memory", "memory", type=int, default=None, show_default="2048", help="MiB the extraction process may use."
+)
 @click.option("--shard-size", type=int, default=None, show_default="67108864", help="Bytes of input per shard.")
 @click.option("--text-field", default=None, show_default="text, else content", help="Column or key with the text.")
 @click.option("--language", is_flag=True, help="Also identify the language of each document (model lid.176).")
@@ -72,37 +78,55 @@ def filter_(source: str, rules: tuple[str, ...], keep_signals: bool, **rest: Any
     return _execute(_plan_for(source, stages), rest)
 
 
-@click.command(context_settings=SETTINGS)
+@click.command(cls=neardup.Explains, context_settings=SETTINGS)
 @click.argument("source", metavar="IN")
-@click.option("--by", type=click.Choice(["url", "exact", "minhash"]), required=True, help="What counts as a duplicate.")
-@click.option("--drop-tracking", is_flag=True, help="url: leave out utm_* and click ids.")
-@click.option("--threshold", type=float, default=None, show_default="0.8", help="minhash: least Jaccard similarity.")
-@click.option("--shingle", default=None, show_default="word:5", help="minhash: word:N, char:N or word-w:N.")
-@click.option("--permutations", type=int, default=None, show_default="128", help="minhash: length of a signature.")
-@click.option("--bands", type=int, default=None, show_default="21", help="minhash: bands of a signature.")
-@click.option("--rows", type=int, default=None, show_default="6", help="minhash: rows of a band.")
 @click.option(
-    "--bucket-limit", type=int, default=None, show_default="64", help="minhash: kept texts compared per bucket."
+    "--by",
+    type=click.Choice(["url", "exact", "minhash", *SPAN_KINDS]),
+    required=True,
+    help="What counts as a duplicate.",
 )
-@click.option("--seed", type=int, default=None, show_default="1", help="minhash: seed of the permutations.")
+@click.option("--drop-tracking", is_flag=True, help="url: leave out utm_* and click ids.")
+@click.option(
+    "--threshold", type=float, default=None, show_default="0.8", help="minhash: least Jaccard; --action drop: share."
+)
+@click.option(
+    "--keeper",
+    default=None,
+    show_default="longest",
+    help="Which document stays: longest, earliest, signal:NAME (signal:-NAME: the lowest) or source:PREFIX,PREFIX.",
+)
+@neardup.neardup_options
+@span_options
+@audit_options
+@memory_option
 @corpus_options
-def dedup(source: str, by: str, drop_tracking: bool, **rest: Any) -> int:
+def dedup(source: str, by: str, drop_tracking: bool, explain_parameters: bool, **rest: Any) -> int:
     """Remove duplicates; the longest text stays, and every removal names the document that stays for it.
 
     IN: a corpus folder, or any source that ingest reads. url: the same page address, normalised. exact: the same text
-    but for white space. minhash: candidates by banded MinHash, each verified by its exact Jaccard similarity.
+    but for white space. minhash: candidates by banded MinHash, each verified by its exact Jaccard similarity. line,
+    paragraph, sentence (runs of three), substring (of 50 tokens): repeats are cut from the text, one copy stays.
 
     Example: tamis curate dedup clean -o corpus --by minhash --threshold 0.8
     """
-    names = ("threshold", "shingle", "permutations", "bands", "rows", "bucket_limit", "seed")
+    names = ("threshold", "keeper", *neardup.OPTIONS, *OPTIONS)
     given = {name: rest[name] for name in names if rest[name] is not None}
+    if explain_parameters:
+        return neardup.explain(given)
     if drop_tracking:
         given["drop_tracking"] = True
-    return _execute(_plan_for(source, [_stage("dedup", by=by, **given)]), rest)
+    check_audit(by, rest)
+    stage = _stage("dedup", by=by, **given)
+    code = _execute(_plan_for(source, [stage]), rest)
+    if rest["audit"] is not None:
+        run_audit(cast("MinhashDedup", stage), rest, notes_wanted(rest["quiet"]))
+    return code
 
 
 @click.command(context_settings=SETTINGS)
 @click.argument("recipe", metavar="RECIPE")
+@memory_option
 @corpus_options
 @click.pass_context
 def run(ctx: click.Context, /, recipe: str, **rest: Any) -> int:
@@ -163,7 +187,6 @@ def _execute(plan: Plan, given: dict[str, Any]) -> int:
     from tamis.cli.progress import Progress
     from tamis.cli.show import summary
     from tamis.curate.pipeline import How, run_plan
-    from tamis.run.local import default_workers
     from tamis.text.cache import drop_stale, is_cold
 
     plan = replace(plan, form=given["form"], max_source_loss=given["max_source_loss"])
@@ -174,7 +197,9 @@ def _execute(plan: Plan, given: dict[str, Any]) -> int:
     output = given["output"]
     with tempfile.TemporaryDirectory(prefix="tamis-") as scratch, Progress(given["quiet"]) as progress:
         target = scratch if output == "-" else output
-        how = How(given["workers"] or default_workers(), given["fresh"], progress)
+        how = How(
+            given["workers"], given["fresh"], progress, given.get("budget"), given["engine"], given["ray_address"]
+        )
         report = run_plan(plan, target, how)
         if output == "-":
             _print_rows(target)

@@ -15,51 +15,34 @@ from tamis.cli.root import SETTINGS
 @click.command(context_settings=SETTINGS)
 @click.argument("folder", metavar="DIR")
 @click.argument("document", metavar="ID")
+@click.option("--changes", type=click.IntRange(min=0), default=20, show_default=True, help="Differences to show.")
 @form_option
 @quiet_options
-def explain(folder: str, document: str, form: str, **_: Any) -> int:
+def explain(folder: str, document: str, changes: int, form: str, **_: Any) -> int:
     """Tell where one document went and why.
 
-    ID: an id, the first characters of one, a URL, or a source as in the source column. Exit code 1 if DIR knows no
-    such document.
+    ID: an id, the first characters of one, a URL, or a source as in the source column. For a duplicate also which
+    document stayed for it, where that one is now, and what differs: [-only in the removed one-], {+only in the one that
+    stayed+}. Exit code 1 if DIR knows no such document.
 
     Example: tamis curate explain corpus https://example.com/page
     """
     import orjson
 
+    from tamis.cli.explained import told
     from tamis.run.corpus import open_corpus
-    from tamis.run.explain import find
+    from tamis.run.explain import explain as explained
 
-    found = find(open_corpus(folder), document)
+    found = explained(open_corpus(folder), document)
     if form == "json":
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         for entry in found:
-            sys.stdout.write(_told(entry))
+            click.echo(told(entry, changes))
     if not found:
         sys.stderr.write(f"{folder} knows no document {document!r} (an id, its beginning, a URL or a source)\n")
         return 1
     return 0
-
-
-def _told(entry: dict[str, Any]) -> str:
-    """Return one document's way for people."""
-    lines = [f"{entry['id']}  {entry['url'] or ''}".rstrip(), f"  from     {entry['source']}"]
-    if entry["outcome"] == "kept":
-        lines.append(f"  kept     in {entry['file']}")
-    else:
-        lines.append(f"  {entry['outcome']:<8} at {entry['stage']}: {entry['reason']}")
-        if entry["rule"]:
-            bound = "" if entry["threshold"] is None else f", threshold {entry['threshold']:g}"
-            value = "" if entry["value"] is None else f": {entry['value']:g}{bound}"
-            lines.append(f"  rule     {entry['rule']}{value}")
-        elif entry["value"] is not None:
-            lines.append(f"  value    {entry['value']:g}, threshold {entry['threshold']:g}")
-        if entry["detail"]:
-            lines.append(f"  detail   {entry['detail']}")
-    if entry["text"]:
-        lines.append(f"  text     {entry['text'][:200]!r}")
-    return "\n".join(lines) + "\n"
 
 
 @click.command(context_settings=SETTINGS)

@@ -11,6 +11,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
+ENGINES = ("local", "ray")
 
 
 def quiet_options(command: F) -> F:
@@ -39,11 +40,59 @@ def corpus_options(command: F) -> F:
         show_default=True,
         help="Format of the parts.",
     )(command)
-    command = click.option(
-        "--workers", type=click.IntRange(min=1), default=None, show_default="all cores", help="Worker processes."
-    )(command)
+    command = engine_options(command)
     return click.option(
         "-o", "--output", required=True, metavar="DIR", help="Corpus folder to write (path, URL, or - for JSON lines)."
+    )(command)
+
+
+def engine_options(command: F) -> F:
+    """Add where the tasks of a command run."""
+    command = click.option(
+        "--ray-address",
+        default=None,
+        metavar="ADDRESS",
+        show_default="RAY_ADDRESS, a running cluster, or one of its own",
+        help="ray: HOST:PORT, ray://HOST:PORT, auto or local.",
+    )(command)
+    command = click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="local",
+        show_default=True,
+        help="Where tasks run: processes of this machine, or a Ray cluster (an extra).",
+    )(command)
+    return click.option(
+        "--workers", type=click.IntRange(min=1), default=None, show_default="all cores", help="Tasks at one time."
+    )(command)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 2GiB, 512MiB, 4G, 1073741824."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes; a wrong size is a usage error."""
+        from tamis.errors import UsageError
+        from tamis.run.memory import parse_size
+
+        try:
+            return parse_size(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def memory_option(command: F) -> F:
+    """Add --memory, for the commands whose stages size themselves by it."""
+    return click.option(
+        "--memory",
+        "budget",
+        type=Size(),
+        default="2GiB",
+        show_default=True,
+        metavar="SIZE",
+        help="Memory of all processes together; at least 256MiB. On Ray: of the workers on one node.",
     )(command)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Progress:
-    """One bar per stage; silent when stderr is no terminal or ``quiet``. Implements ``run.local.Watcher``."""
+    """One bar per stage; silent when stderr is no terminal or ``quiet``. Implements ``run.task.Watcher``."""
 
     def __init__(self, quiet: bool) -> None:
         self._bars: Any = None

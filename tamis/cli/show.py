@@ -21,7 +21,8 @@ def summary(report: Mapping[str, Any], say: Callable[[str], None], verbose: bool
     say(f"kept {size['bytes']:,} bytes, {size['characters']:,} characters, {size['tokens']:,} word tokens")
     _inputs(report["inputs"], say, verbose)
     for alarm in report["alarms"]:
-        say(f"ALARM: {alarm['source']} lost {alarm['loss']:.1%} of its {alarm['in']:,} documents")
+        most = f", most of them at {alarm['stage']} ({alarm['taken']:,})" if "stage" in alarm else ""
+        say(f"ALARM: {alarm['source']} lost {alarm['loss']:.1%} of its {alarm['in']:,} documents{most}")
 
 
 def _stage(stage: Mapping[str, Any], say: Callable[[str], None]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tamis import __version__
 from tamis.curate.ingest import ingest_slices
@@ -14,10 +15,13 @@ from tamis.curate.plan import Plan, group_slices, input_entries
 from tamis.curate.recipe import DEDUP
 from tamis.document import FORMAT_VERSION
 from tamis.errors import OutputError, UsageError
+from tamis.run.choose import How, open_engine
 from tamis.run.corpus import load_part, signal_columns
 from tamis.run.counts import Counts, merge
+from tamis.run.engine import TaskEngine
+from tamis.run.evidence import described
 from tamis.run.ledger import WORK, Ledger, code_version, locked, task_key
-from tamis.run.local import LocalEngine, Watcher
+from tamis.run.memory import show_size
 from tamis.run.publish import publish, publish_shard, write_json
 from tamis.run.report import StageCounts, build_report
 from tamis.run.shard import Layer, Shard, apply_removals, run_stage
@@ -25,14 +29,10 @@ from tamis.run.timing import write_timing
 from tamis.stage import MapStage, Task
 from tamis.storage import is_remote, upload
 
+__all__ = ["How", "run_plan"]
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """How to run it: nothing here changes a byte of the output."""
-
-    workers: int
-    fresh: bool = False
-    watcher: Watcher | None = None
+WORTH_SAYING: Final = 1 << 30
+"""Bytes of disk from which on a stage says what it will take, before it begins."""
 
 
 @dataclass
@@ -40,7 +40,8 @@ class _Run:
     """A run in progress."""
 
     plan: Plan
-    engine: LocalEngine
+    engine: TaskEngine
+    folder: Path
     shards: list[Shard] = field(default_factory=list)
     bills: list[StageCounts] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -53,14 +54,15 @@ def run_plan(plan: Plan, output: str, how: How) -> dict[str, Any]:
 
     Finished shards of an earlier run of the same plan are not done again. On any error what is finished stays.
     """
+    how.check(output)
     with _local_folder(output) as folder:
         _check_output(folder, plan)
         with locked(folder):
             ledger = Ledger(folder)
             ledger.open(how.fresh)
-            engine = LocalEngine(ledger, how.workers, how.watcher)
+            engine = open_engine(how, ledger)
             try:
-                report = _run(_Run(plan, engine), folder)
+                report = _run(_Run(plan, engine, folder), folder)
             finally:
                 engine.close()
             ledger.sweep(engine.used)
@@ -108,15 +110,11 @@ def _run(run: _Run, folder: Path) -> dict[str, Any]:
     signals = signal_columns([name for shard in run.shards for layer in shard.layers for name in layer.columns])
     if run.plan.corpus:
         signals = signal_columns([*signals, *run.plan.corpus.manifest.get("signals", [])])
-    tasks = [
-        Task(
-            task_key("publish", shard.key, signals, run.plan.form, [layer.label for layer in shard.layers]),
-            "publish",
-            publish_shard,
-            (shard, signals, run.plan.form, before),
-        )
-        for shard, before in zip(run.shards, run.before, strict=True)
-    ]
+    tasks = []
+    for shard, before in zip(run.shards, run.before, strict=True):
+        labels = [(layer.label, layer.evidence) for layer in shard.layers]
+        key = task_key("publish", shard.key, signals, run.plan.form, labels, shard.published)
+        tasks.append(Task(key, "publish", publish_shard, (shard, signals, run.plan.form, before)))
     done = run.engine.run(tasks)
     report = build_report(run.bills, [*run.inputs, *run.plan.rejected], run.plan.max_source_loss)
     outputs = publish(folder, run.shards, done, run.plan.form)
@@ -168,12 +166,13 @@ def _load_corpus(run: _Run) -> None:
     corpus = run.plan.corpus
     assert corpus is not None
     signals = list(corpus.manifest.get("signals", []))
+    published = corpus.manifest.get("code") == code_version()
     tasks = [
         Task(
             task_key("load", entry["content"], signals),
             "load",
             load_part,
-            (str(corpus.folder / entry["file"]), signals, entry["content"]),
+            (str(corpus.folder / entry["file"]), signals, entry["content"], corpus.sizes.get(entry["file"])),
         )
         for entry in corpus.parts
     ]
@@ -184,7 +183,7 @@ def _load_corpus(run: _Run) -> None:
             shard = Shard(index, task.key, str(part.folder / part.result["base"]), rows)
         else:
             layer = Layer(str(part.folder), "load", tuple(part.result["columns"]), rows)
-            shard = Shard(index, task.key, str(corpus.folder / entry["file"]), rows, (layer,))
+            shard = Shard(index, task.key, str(corpus.folder / entry["file"]), rows, (layer,), published)
         run.shards.append(shard)
         run.before.append(None)
         run.inputs.append(
@@ -218,19 +217,33 @@ def _map(run: _Run, stage: MapStage, label: str) -> None:
     run.bills.append(_bill(label, stage, [part.result["counts"] for part in done]))
 
 
+def _state_disk(run: _Run, stage: Any, label: str) -> None:
+    """Say how much disk a stage will take, before it takes it."""
+    if not hasattr(stage, "disk") or not run.shards:
+        return
+    text = run.bills[-1].counts.kept[1] if run.bills else 3 * sum(entry["bytes"] for entry in run.inputs)
+    need = stage.disk(sum(shard.rows for shard in run.shards), text)
+    free = shutil.disk_usage(run.folder).free
+    if need >= WORTH_SAYING or need > free:
+        short = ": NOT ENOUGH if the estimate is right" if need > free else ""
+        run.engine.say(f"{label} will take about {show_size(need)} of disk; {show_size(free)} are free{short}")
+
+
 def _reduce(run: _Run, stage: Any, label: str) -> None:
     """Run a reduce stage over all shards and apply what it removes."""
+    _state_disk(run, stage, label)
     removed = stage.reduce(run.shards, run.engine)
-    every = task_key("reduce", stage.kind, stage.signature(), sorted(shard.key for shard in run.shards))
     tasks = []
     for shard, part in zip(run.shards, removed, strict=True):
         path = part.folder / "removed.parquet"
         # Two shards of equal content lose different rows: the index tells them apart.
-        tasks.append(Task(task_key("apply", every, shard.key, shard.index), label, apply_removals, (shard, str(path))))
+        key = task_key("apply", part.folder.name, shard.key, shard.index)
+        tasks.append(Task(key, label, apply_removals, (shard, str(path))))
     done = run.engine.run(tasks)
     counts = [part.result["counts"] for part in done]
     for number, (task, part) in enumerate(zip(tasks, done, strict=True)):
-        layer = Layer(str(part.folder), label, (), part.result["rows"])
+        columns = tuple(part.result["columns"])
+        layer = Layer(str(part.folder), label, columns, part.result["rows"], described(stage))
         run.shards[number] = run.shards[number].with_layer(task.key, layer)
     bill = _bill(label, stage, counts)
     folders = {part.folder: part.result for part in removed}

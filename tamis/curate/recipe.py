@@ -24,6 +24,10 @@ DEDUP: Final[Mapping[str, str]] = {
     "url": "tamis.curate.dedup:UrlDedup",
     "exact": "tamis.curate.dedup:ExactDedup",
     "minhash": "tamis.curate.dedup:MinhashDedup",
+    "line": "tamis.curate.dedup:LineDedup",
+    "paragraph": "tamis.curate.dedup:ParagraphDedup",
+    "sentence": "tamis.curate.dedup:SentenceDedup",
+    "substring": "tamis.curate.dedup:SubstringDedup",
 }
 """What ``dedup`` can go ``by``."""
 

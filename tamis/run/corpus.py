@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -13,9 +13,14 @@ import pyarrow.parquet as pq
 
 from tamis.document import FORMAT_VERSION, REMOVED_SCHEMA, SCHEMA, SIGNAL_PREFIX
 from tamis.errors import InputError
-from tamis.run.measure import MEASURE_FIELDS, MEASURES, measure
-from tamis.run.shard import REMOVED_ROWS_SCHEMA, ROW
-from tamis.storage import TableWriter, content_hash, read_jsonl
+from tamis.run.measure import MEASURE_FIELDS, MEASURES, measure, sizes_hold, write_sizes
+from tamis.run.shard import REMOVED_ROWS_SCHEMA
+from tamis.storage import TableWriter, content_hash, link_or_copy, read_jsonl, row_groups, write_table
+
+DROPPED: Final = "dropped/"
+EVIDENCE: Final = "evidence/"
+SIZES: Final = "sizes/"
+"""Folders of outputs that are no parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,27 @@ class Corpus:
     @property
     def parts(self) -> list[dict[str, Any]]:
         """Manifest entries of the parts, in order."""
-        return [entry for entry in self.manifest["outputs"] if not entry["file"].startswith("dropped/")]
+        others = (DROPPED, EVIDENCE, SIZES)
+        return [entry for entry in self.manifest["outputs"] if not entry["file"].startswith(others)]
+
+    @property
+    def dropped(self) -> list[dict[str, Any]]:
+        """Manifest entries of the files with removed rows, in order."""
+        return [entry for entry in self.manifest["outputs"] if entry["file"].startswith(DROPPED)]
+
+    @property
+    def evidence(self) -> list[dict[str, Any]]:
+        """Manifest entries of the evidence files, in order; none where no stage gave evidence."""
+        return [entry for entry in self.manifest["outputs"] if entry["file"].startswith(EVIDENCE)]
+
+    @property
+    def sizes(self) -> dict[str, str]:
+        """Content hashes of the files of sizes, by the part they belong to; nobody promises that they are there."""
+        return {
+            entry["file"].removeprefix(SIZES): entry["content"]
+            for entry in self.manifest["outputs"]
+            if entry["file"].startswith(SIZES)
+        }
 
     @property
     def form(self) -> str:
@@ -39,10 +64,9 @@ class Corpus:
 
     def tables(self, dropped: bool = False, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield kept (or dropped) rows, part by part."""
-        for entry in self.manifest["outputs"]:
-            if entry["file"].startswith("dropped/") == dropped:
-                schema = REMOVED_SCHEMA if dropped else part_schema(self.manifest)
-                yield from part_tables(self.folder / entry["file"], schema, columns)
+        schema = REMOVED_SCHEMA if dropped else part_schema(self.manifest)
+        for entry in self.dropped if dropped else self.parts:
+            yield from part_tables(self.folder / entry["file"], schema, columns)
 
 
 def is_corpus(path: str | Path) -> bool:
@@ -62,9 +86,7 @@ def part_tables(path: Path, schema: pa.Schema, columns: Sequence[str] | None = N
             yield table.select(columns) if columns else table
         return
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(1024, columns=columns):
-                yield pa.Table.from_batches([batch])
+        yield from row_groups(path, columns)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot read {path}: {error}") from None
 
@@ -87,6 +109,8 @@ def open_corpus(given: str) -> Corpus:
             "make it again with this version, or read it with the one that made it"
         )
     for entry in manifest["outputs"]:
+        if entry["file"].startswith(SIZES):
+            continue  # a convenience: what is missing is measured again
         part = folder / entry["file"]
         if not part.is_file() or part.stat().st_size != entry["bytes"]:
             raise InputError(
@@ -95,25 +119,25 @@ def open_corpus(given: str) -> Corpus:
     return Corpus(folder, given, manifest)
 
 
-def load_part(path: str, signals: Sequence[str], content: str, out: Path) -> dict[str, Any]:
+def load_part(path: str, signals: Sequence[str], content: str, sizes: str | None, out: Path) -> dict[str, Any]:
     """Make one part of a corpus ready to be judged; a task. Raises InputError if its bytes are not ``content``.
 
-    Parquet parts stay where they are and get a layer with the measured columns; JSON lines become base rows.
+    Parquet parts stay where they are and get a layer with the measured columns: the file beside them, where its bytes
+    have the hash ``sizes``, else measured now. JSON lines become base rows.
     """
     part = Path(path)
     if content_hash(path) != content:
         raise InputError(f"{path} was changed after it was written: run the command that made it again")
     schema = pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in signals)])
     if part.name.endswith(".parquet"):
-        fields = pa.schema([pa.field(ROW, pa.uint32()), *MEASURE_FIELDS])
-        with (
-            TableWriter(out / "layer.parquet", fields, compression="lz4") as layer,
-            TableWriter(out / "removed.parquet", REMOVED_ROWS_SCHEMA, compression="lz4"),
-        ):
-            for table in part_tables(part, schema, ["text"]):
-                rows = pa.array(range(layer.rows, layer.rows + table.num_rows), pa.uint32())
-                layer.write(pa.table({ROW: rows, **measure(table.column("text"))}))
-        return {"rows": layer.rows, "base": None, "columns": list(MEASURES)}
+        beside, layer = part.parent / SIZES / part.name, out / "layer.parquet"
+        if sizes and sizes_hold(beside, sizes, part):
+            link_or_copy(beside, layer)
+        else:
+            texts = (table.column("text") for table in part_tables(part, schema, ["text"]))
+            write_sizes(layer, (pa.table(measure(column)) for column in texts))
+        write_table(out / "removed.parquet", REMOVED_ROWS_SCHEMA.empty_table())
+        return {"rows": pq.read_metadata(layer).num_rows, "base": None, "columns": list(MEASURES)}
     with TableWriter(out / "base.parquet", pa.schema([*schema, *MEASURE_FIELDS]), compression="lz4") as base:
         for table in part_tables(part, schema):
             for name, column in measure(table.column("text")).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -32,22 +32,33 @@ class Counts:
     def add(self, batch: pa.Table, removed: pa.Table) -> None:
         """Count a batch (with ``source`` and the measured columns) and what was removed from it."""
         sizes = np.stack([np.asarray(batch.column(f"size.{unit}").to_numpy()) for unit in UNITS[1:]], axis=1)
-        rows = removed.column("row").to_numpy()
         stays = np.ones(batch.num_rows, np.bool_)
-        stays[rows] = False
         _sum(self.came, _total(sizes))
+        if removed.num_rows:
+            rows = removed.column("row").to_numpy()
+            stays[rows] = False
+            for (outcome, reason), chosen in _groups(removed.select(["outcome", "reason"])):
+                _sum(self.gone[outcome].setdefault(reason, [0, 0, 0, 0]), _total(sizes[rows[chosen]]))
         _sum(self.kept, _total(sizes[stays]))
-        pairs = zip(removed.column("outcome").to_pylist(), removed.column("reason").to_pylist(), strict=True)
-        for row, (outcome, reason) in zip(rows, pairs, strict=True):
-            _sum(self.gone[outcome].setdefault(reason, [0, 0, 0, 0]), _total(sizes[row : row + 1]))
-        self.add_sources(batch.column("source").to_pylist(), stays)
+        self.add_sources(batch.column("source"), stays)
 
-    def add_sources(self, names: Iterable[str], stays: Iterable[bool]) -> None:
-        """Count rows in and kept by the file they came from."""
-        for name, stay in zip(names, stays, strict=True):
-            pair = self.sources.setdefault(name.rsplit("#", 1)[0], [0, 0])
-            pair[0] += 1
-            pair[1] += bool(stay)
+    def add_sources(self, names: pa.Array | pa.ChunkedArray, stays: NDArray[np.bool_]) -> None:
+        """Count rows in and kept by the file they came from: ``source`` less ``#`` and the position."""
+        if not len(names):
+            return
+        import pyarrow.compute as pc
+
+        split = pc.split_pattern(names, "#", max_splits=1, reverse=True)
+        files = pc.list_element(split, 0).dictionary_encode()
+        for chunk in files.chunks if isinstance(files, pa.ChunkedArray) else [files]:
+            numbers = chunk.indices.to_numpy()
+            here, stays = stays[: len(numbers)], stays[len(numbers) :]
+            came = np.bincount(numbers, minlength=len(chunk.dictionary))
+            kept = np.bincount(numbers[here], minlength=len(chunk.dictionary))
+            for name, more, stayed in zip(chunk.dictionary.to_pylist(), came.tolist(), kept.tolist(), strict=True):
+                pair = self.sources.setdefault(name, [0, 0])
+                pair[0] += more
+                pair[1] += stayed
 
     def rewritten(self, batch: pa.Table, changed: Mapping[str, pa.Array], stays: NDArray[np.bool_]) -> None:
         """Correct what is kept where texts were changed, and note how many were."""
@@ -67,6 +78,16 @@ class Counts:
     def plain(self) -> dict[str, Any]:
         """Return the counts as a JSON-able dict."""
         return {"in": self.came, "kept": self.kept, **self.gone, "sources": self.sources, "notes": self.notes}
+
+
+def _groups(table: pa.Table) -> Iterator[tuple[tuple[str, ...], NDArray[np.bool_]]]:
+    """Yield each distinct row of string columns and a mask of where it stands, in order of first appearance."""
+    coded = [column.combine_chunks().dictionary_encode() for column in table.columns]
+    number = np.zeros(table.num_rows, np.int64)
+    for column in coded:
+        number = number * len(column.dictionary) + column.indices.to_numpy()
+    for first in np.sort(np.unique(number, return_index=True)[1]).tolist():
+        yield tuple(column[first].as_py() for column in coded), number == number[first]
 
 
 def _total(sizes: NDArray[np.int64]) -> Size:

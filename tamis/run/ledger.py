@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 import xxhash
@@ -51,11 +52,19 @@ class Ledger:
     def open(self, fresh: bool = False) -> None:
         """Make the folders ready; ``fresh`` forgets finished tasks. Call with the lock held."""
         with writing(self.work):
-            shutil.rmtree(self.drafts, ignore_errors=True)
+            self._drop_drafts()
             if fresh:
                 shutil.rmtree(self.tasks, ignore_errors=True)
             self.tasks.mkdir(parents=True, exist_ok=True)
             self.drafts.mkdir(exist_ok=True)
+
+    def _drop_drafts(self) -> None:
+        """Delete all drafts. They move away first: a task of a dead run that goes on elsewhere must not commit half."""
+        old = self.work / f"old.{uuid4().hex}"
+        with contextlib.suppress(FileNotFoundError):
+            self.drafts.rename(old)
+        for folder in self.work.glob("old.*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def find(self, key: str) -> Done | None:
         """Return a finished task, or None; one whose files changed size is forgotten."""
@@ -72,22 +81,29 @@ class Ledger:
 
     def draft(self, key: str) -> Path:
         """Return a fresh empty folder for a task to write into."""
-        folder = self.drafts / f"{key}.{os.getpid()}"
+        folder = self.drafts / f"{key}.{uuid4().hex}"  # process ids are not unique on many machines
         with writing(folder):
-            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         return folder
 
     def commit(self, key: str, draft: Path, result: dict[str, Any]) -> Done:
-        """Make a draft the finished task ``key``."""
+        """Make a draft the finished task ``key``; of several attempts at one task the first to finish counts."""
         final = self.tasks / key
         with writing(final):
             files = {p.relative_to(draft).as_posix(): p.stat().st_size for p in sorted(draft.rglob("*")) if p.is_file()}
             record = {"files": files, "result": result}
             (draft / "result.json").write_bytes(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
-            if final.exists():  # without an intact record, else the task had not been run again
-                shutil.rmtree(final)
-            draft.rename(final)
+            try:
+                draft.rename(final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                other = self.find(key)  # what is not intact is gone now
+                if other is not None:
+                    shutil.rmtree(draft, ignore_errors=True)
+                    return other
+                shutil.rmtree(final, ignore_errors=True)
+                draft.rename(final)
         return Done(final, result)
 
     def sweep(self, keep: Iterable[str]) -> None:
@@ -96,7 +112,7 @@ class Ledger:
         for folder in self.tasks.iterdir():
             if folder.name not in wanted:
                 shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.drafts, ignore_errors=True)
+        self._drop_drafts()
 
 
 @contextlib.contextmanager

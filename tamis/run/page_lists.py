@@ -44,7 +44,9 @@ def alarms(report: Mapping[str, Any]) -> str:
     listed = sorted(report["alarms"], key=lambda one: (-one["loss"], -one["in"], one["source"]))
     items = "".join(
         f"<li>{name(one['source'])} lost <b>{share(one['in'] - one['kept'], one['in'])}</b> of "
-        f"{counted(one['in'], 'document')}</li>\n"
+        f"{counted(one['in'], 'document')}"
+        + (f", most of them at {name(one['stage'])}" if "stage" in one else "")
+        + "</li>\n"
         for one in listed[:MAX_ALARMS]
     )
     bound = f"{100 * report['max_source_loss']:g}%"

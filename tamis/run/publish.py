@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tamis.document import REMOVED_FIELDS, REMOVED_SCHEMA, SCHEMA
-from tamis.run.shard import ROW, Shard
+from tamis.run.corpus import DROPPED, EVIDENCE, SIZES
+from tamis.run.evidence import EvidenceWriter
+from tamis.run.measure import MEASURES, write_sizes
+from tamis.run.rows import ROW
+from tamis.run.shard import Shard
 from tamis.stage import Done
 from tamis.storage import TableWriter, content_hash, link_or_copy, write_text, writing
+
+PLACES: Final = {"part": "", "dropped": DROPPED, "evidence": EVIDENCE, "sizes": SIZES}
+"""Where in a corpus folder the files of a shard lie."""
+
+TABLES: Final = {"evidence", "sizes"}
+"""Those that are Parquet whatever the parts are, and not there for every run."""
 
 PART: Final = re.compile(r"part-\d{5,}\.(parquet|jsonl|jsonl\.gz|jsonl\.zst)")
 
@@ -27,25 +39,57 @@ def publish_shard(
     """Write one part and its dropped rows into ``out``; a task. Returns rows, bytes and content hashes.
 
     ``signals`` are the ``signal.*`` columns that all parts have; ``removed_before`` is a Parquet file of rows that
-    never became base rows (``document.REMOVED_SCHEMA``).
+    never became base rows (``document.REMOVED_SCHEMA``). Where a stage names keepers there is a third file, with
+    ``document.EVIDENCE_SCHEMA``: always Parquet.
     """
     schema = pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in signals)])
     part, dropped = out / f"part.{form}", out / f"dropped.{form}"
-    with TableWriter(part, schema, form) as kept:
-        present = [name for name in schema.names if name in SCHEMA.names or shard.has(name)]
-        for table in shard.batches(present):
-            kept.write(_complete(table, schema))
-    with TableWriter(dropped, REMOVED_SCHEMA, form) as gone:
+    rows = shard.rows
+    if _is_whole(shard, schema, form):
+        shutil.copyfile(shard.base, part)
+    else:
+        with TableWriter(part, schema, form) as kept:
+            present = [name for name in schema.names if name in SCHEMA.names or shard.has(name)]
+            for table in shard.batches(present):
+                kept.write(_complete(table, schema))
+        rows = kept.rows
+    proofs = out / "evidence.parquet" if any(layer.evidence for layer in shard.layers) else None
+    with (
+        TableWriter(dropped, REMOVED_SCHEMA, form) as gone,
+        EvidenceWriter(proofs) if proofs else contextlib.nullcontext() as proof,
+    ):
         if removed_before:
             with pq.ParquetFile(removed_before) as file:
                 for batch in file.iter_batches(1024):
                     gone.write(pa.Table.from_batches([batch]))
         for number in range(len(shard.layers)):
-            _write_removed(shard, number, gone)
-    return {
-        "part": {"rows": kept.rows, "bytes": part.stat().st_size, "content": content_hash(str(part))},
-        "dropped": {"rows": gone.rows, "bytes": dropped.stat().st_size, "content": content_hash(str(dropped))},
-    }
+            _write_removed(shard, number, gone, proof)
+    result = {"part": _entry(part, rows), "dropped": _entry(dropped, gone.rows)}
+    if proofs and proof:
+        result["evidence"] = _entry(proofs, proof.rows)
+    if form == "parquet":  # JSON lines have to be read anyway
+        sizes = out / "sizes.parquet"
+        result["sizes"] = _entry(sizes, write_sizes(sizes, shard.batches(MEASURES)))
+    return result
+
+
+def _entry(path: Path, rows: int) -> dict[str, Any]:
+    """Return what the manifest says of a file."""
+    return {"rows": rows, "bytes": path.stat().st_size, "content": content_hash(str(path))}
+
+
+def _is_whole(shard: Shard, schema: pa.Schema, form: str) -> bool:
+    """Tell whether the base of a shard is, byte for byte, the part that writing its rows again would give.
+
+    So it is where this version of tamis published it, with this version of Arrow and these columns, and no stage took
+    a row or changed a column since.
+    """
+    changed = {name for layer in shard.layers for name in layer.columns} & set(schema.names)
+    if form != "parquet" or not shard.published or shard.rows != shard.base_rows or changed:
+        return False
+    with pq.ParquetFile(shard.base) as file:
+        made_by = str(file.metadata.created_by)
+        return made_by == f"parquet-cpp-arrow version {pa.__version__}" and file.schema_arrow.equals(schema)
 
 
 def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -56,8 +100,8 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _write_removed(shard: Shard, number: int, gone: TableWriter) -> None:
-    """Write the rows that one layer removed, as they were when they reached it."""
+def _write_removed(shard: Shard, number: int, gone: TableWriter, proof: EvidenceWriter | None) -> None:
+    """Write the rows that one layer removed, as they were when they reached it, and the evidence it gives."""
     layer = shard.layers[number]
     removed = pq.read_table(Path(layer.folder) / "removed.parquet")
     if not removed.num_rows:
@@ -72,25 +116,38 @@ def _write_removed(shard: Shard, number: int, gone: TableWriter) -> None:
         columns["stage"] = pa.array([layer.label] * len(numbers), pa.string())
         columns |= {field.name: why.column(field.name) for field in REMOVED_FIELDS[1:]}
         gone.write(pa.table(columns))
+        if proof and layer.evidence:
+            proof.add(layer.label, layer.evidence, table, why)
 
 
 def publish(folder: Path, shards: Sequence[Shard], done: Sequence[Done], form: str) -> list[dict[str, Any]]:
     """Make the written parts visible in ``folder`` and remove those of an earlier run. Returns the manifest entries."""
     entries: list[dict[str, Any]] = []
     with writing(folder):
-        (folder / "dropped").mkdir(parents=True, exist_ok=True)
+        for kind in ("dropped", *{kind: 0 for task in done for kind in task.result}):
+            (folder / PLACES[kind]).mkdir(parents=True, exist_ok=True)
         # Without a manifest the folder is no corpus: nobody reads a mix of old and new parts.
         (folder / "manifest.json").unlink(missing_ok=True)
         for shard, task in zip(shards, done, strict=True):
-            name = f"part-{shard.index:05}.{form}"
-            for source, target in (("part", name), ("dropped", f"dropped/{name}")):
-                link_or_copy(task.folder / f"{source}.{form}", folder / target)
-                entries.append({"file": target, **task.result[source]})
-        wanted = {entry["file"] for entry in entries}
-        for path in [*folder.iterdir(), *(folder / "dropped").iterdir()]:
+            for kind, entry in task.result.items():
+                suffix = "parquet" if kind in TABLES else form
+                target = f"{PLACES[kind]}part-{shard.index:05}.{suffix}"
+                link_or_copy(task.folder / f"{kind}.{suffix}", folder / target)
+                entries.append({"file": target, **entry})
+        _remove_others(folder, {entry["file"] for entry in entries})
+    return sorted(entries, key=lambda entry: str(entry["file"]))
+
+
+def _remove_others(folder: Path, wanted: Set[str]) -> None:
+    """Remove the parts of an earlier run that are none of this one, and folders of tables left empty by that."""
+    for place in (folder, *(folder / name for name in PLACES.values() if name)):
+        if not place.is_dir():
+            continue
+        for path in place.iterdir():
             if PART.fullmatch(path.name) and path.relative_to(folder).as_posix() not in wanted:
                 path.unlink()
-    return sorted(entries, key=lambda entry: str(entry["file"]))
+        if place.name in TABLES and not any(place.iterdir()):
+            place.rmdir()
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def build_report(
     """Return the report of a run; raise TamisError if rows are unaccounted for (that would be a bug).
 
     A source raises an alarm when it loses a larger share of its documents than ``max_source_loss`` (0 to 1) in the
-    stages after reading; files of a few documents are judged together, by folder.
+    stages after reading; files of a few documents are judged together, by folder. It names the stage that took most.
     """
     billed = [_stage(stage) for stage in stages]
     for earlier, later in itertools.pairwise(stages):
@@ -46,6 +46,7 @@ def build_report(
     sources = _sources(stages)
     alarms = [
         {"source": name, "in": came, "kept": kept, "loss": round(1 - kept / came, 6)}
+        | _most_taken(name, sources, stages)
         for name, (came, kept) in _worth_an_alarm(sources).items()
         if 1 - kept / came > max_source_loss
     ]
@@ -124,10 +125,29 @@ def _worth_an_alarm(sources: Mapping[str, tuple[int, int]]) -> dict[str, tuple[i
     """Return the sources large enough to judge, those too small added up by folder."""
     grouped: dict[str, tuple[int, int]] = {}
     for name, (came, kept) in sources.items():
-        group = name if came >= MIN_ALARM_DOCUMENTS else f"{PurePosixPath(name).parent}/"
+        group = _group(name, came)
         old = grouped.get(group, (0, 0))
         grouped[group] = (old[0] + came, old[1] + kept)
     return {name: size for name, size in sorted(grouped.items()) if size[0] >= MIN_ALARM_DOCUMENTS}
+
+
+def _group(name: str, came: int) -> str:
+    """Return under which name a source is judged: its own, or its folder's where it has few documents."""
+    return name if came >= MIN_ALARM_DOCUMENTS else f"{PurePosixPath(name).parent}/"
+
+
+def _most_taken(
+    group: str, sources: Mapping[str, tuple[int, int]], stages: Sequence[StageCounts]
+) -> dict[str, str | int]:
+    """Return which stage after reading took most of the documents of a source, the first of equals, and how many."""
+    members = [name for name, (came, _) in sources.items() if _group(name, came) == group]
+    lost = {}
+    for stage in stages:
+        if stage.kind != "ingest" or len(stages) == 1:
+            pairs = [stage.counts.sources.get(name, [0, 0]) for name in members]
+            lost[stage.label] = sum(came - kept for came, kept in pairs)
+    worst = max(lost, key=lambda label: lost[label])
+    return {"stage": worst, "taken": lost[worst]}
 
 
 def _roll_up(sources: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -16,14 +16,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tamis.run.counts import Counts
+from tamis.run.edits import EDITS, Edits
 from tamis.run.measure import MEASURES, measure
+from tamis.run.rows import BATCH_ROWS, BLIND_ROWS, ROW, Cursor, base_batches, row_numbers
 from tamis.stage import MapStage, Worker
 from tamis.storage import TableWriter
-
-BATCH_ROWS: Final = 256
-"""Rows of a batch: its token arrays stay in the processor's cache."""
-
-ROW: Final = "row"
 
 REMOVED_ROWS_SCHEMA: Final = pa.schema(
     [
@@ -50,6 +47,8 @@ class Layer:
     """Columns that the layer replaces or adds."""
     rows: int
     """Rows that stayed."""
+    evidence: str = ""
+    """JSON of what the stage says of its removals (``ReduceStage.evidence``); empty where it names no keepers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,8 @@ class Shard:
     """Parquet file with ``document.SCHEMA`` and more; measured columns may lie in the first layer instead."""
     base_rows: int
     layers: tuple[Layer, ...] = ()
+    published: bool = False
+    """Whether the base is a part that this very version of tamis published."""
 
     @property
     def rows(self) -> int:
@@ -83,14 +84,15 @@ class Shard:
         """Yield batches with the base row number of each row; ``rows`` (rising) asks for just these."""
         wanted = rows
         if wanted is None and self.layers:
-            wanted = _row_numbers(Path(self.layers[-1].folder) / "layer.parquet")
+            wanted = row_numbers(Path(self.layers[-1].folder) / "layer.parquet")
         home = {name: self._home(name) for name in columns}
-        cursors: dict[int, _Cursor] = {}
+        cursors: dict[int, Cursor] = {}
         for number in sorted({place for place in home.values() if place is not None}):
             names = [column for column in columns if home[column] == number]
-            cursors[number] = _Cursor(Path(self.layers[number].folder) / "layer.parquet", names)
+            cursors[number] = Cursor(Path(self.layers[number].folder) / "layer.parquet", names)
         below = [name for name in columns if home[name] is None]
-        for numbers, table in _base_batches(Path(self.base), below, wanted):
+        most = BATCH_ROWS if home.get("text") is None else BLIND_ROWS
+        for numbers, table in base_batches(Path(self.base), below, wanted, most):
             parts = {number: cursor.take(numbers) for number, cursor in cursors.items()}
             made = {
                 name: table.column(name) if (place := home[name]) is None else parts[place].column(name)
@@ -108,66 +110,6 @@ class Shard:
             if column in self.layers[number].columns:
                 return number
         return None
-
-
-def _row_numbers(path: Path) -> NDArray[np.uint32]:
-    """Read the row numbers of a layer."""
-    return np.asarray(pq.read_table(path, columns=[ROW]).column(ROW).to_numpy(), dtype=np.uint32)
-
-
-def _base_batches(
-    path: Path, columns: Sequence[str], wanted: NDArray[np.uint32] | None
-) -> Iterator[tuple[NDArray[np.uint32], pa.Table]]:
-    """Yield base rows in bounded batches; row groups with no wanted row are not read."""
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        start = 0
-        for group in range(file.num_row_groups):
-            stop = start + file.metadata.row_group(group).num_rows
-            if wanted is None:
-                inside = np.arange(start, stop, dtype=np.uint32)
-            else:
-                inside = wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)]
-            if len(inside):
-                yield from _group_batches(file, group, start, inside, columns)
-            start = stop
-
-
-def _group_batches(
-    file: pq.ParquetFile, group: int, start: int, inside: NDArray[np.uint32], columns: Sequence[str]
-) -> Iterator[tuple[NDArray[np.uint32], pa.Table]]:
-    """Yield the rows ``inside`` of one row group."""
-    names = list(columns) or [file.schema_arrow.names[0]]
-    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=names, use_threads=False):
-        stop = start + batch.num_rows
-        rows = inside[np.searchsorted(inside, start) : np.searchsorted(inside, stop)]
-        if len(rows):
-            table = pa.Table.from_batches([batch])
-            yield rows, table if len(rows) == batch.num_rows else table.take(pa.array(rows - np.uint32(start)))
-        start = stop
-
-
-class _Cursor:
-    """Reads a layer alongside the base: asked for rising rows, it never goes back."""
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self._batches = pq.ParquetFile(path, pre_buffer=False).iter_batches(
-            BATCH_ROWS * 4, columns=[ROW, *columns], use_threads=False
-        )
-        self._held = pa.table({ROW: pa.array([], pa.uint32())})
-
-    def take(self, rows: NDArray[np.uint32]) -> pa.Table:
-        """Return the layer's rows with these base row numbers."""
-        held = [self._held] if self._held.num_rows else []
-        last = self._held.column(ROW)[-1].as_py() if held else -1
-        while last < int(rows[-1]):
-            batch = next(self._batches)
-            if batch.num_rows:
-                held.append(pa.Table.from_batches([batch]))
-                last = batch.column(0)[-1].as_py()
-        table = pa.concat_tables(held)
-        numbers = table.column(ROW).to_numpy()
-        self._held = table.slice(int(np.searchsorted(numbers, rows[-1], side="right")))
-        return table.take(pa.array(np.searchsorted(numbers, rows)))
 
 
 _OPEN: dict[str, Worker] = {}
@@ -201,21 +143,31 @@ def run_stage(stage: MapStage, shard: Shard, out: Path) -> dict[str, Any]:
 
 
 def apply_removals(shard: Shard, removed: str, out: Path) -> dict[str, Any]:
-    """Turn what a reduce stage removed from a shard into a layer. Returns the counts for the report."""
+    """Turn what a reduce stage removed from a shard, and cut from its texts, into a layer. Returns the counts.
+
+    Args:
+        shard: The shard.
+        removed: File of the removals; the edits lie beside it where there are any.
+        out: Where to write.
+    """
     table = pq.read_table(removed)
+    edits = Edits(Path(removed).with_name(EDITS))
     rows = table.column(ROW).to_numpy()
     counts = Counts()
     seen = 0
     with _LayerWriter(out) as layer:
-        for numbers, batch in shard.numbered(["source", *MEASURES]):
-            span = slice(int(np.searchsorted(rows, seen)), int(np.searchsorted(rows, seen + batch.num_rows)))
+        for numbers, batch in shard.numbered(["source", *MEASURES, *edits.reads]):
+            span = slice(*np.searchsorted(rows, np.array([seen, seen + batch.num_rows], rows.dtype)).tolist())
             part = table.slice(span.start, span.stop - span.start)
             local = pa.array(part.column(ROW).to_numpy() - np.uint32(seen))
             part = part.set_column(part.schema.get_field_index(ROW), ROW, local)
             stays = np.ones(batch.num_rows, np.bool_)
             stays[local.to_numpy()] = False
             counts.add(batch, part)
-            layer.write(numbers, stays, {})
+            changed = edits.cut(batch, seen)
+            if changed:
+                counts.rewritten(batch, changed, stays)
+            layer.write(numbers, stays, changed)
             layer.remove(numbers, part)
             seen += batch.num_rows
     return {"rows": layer.rows, "columns": layer.columns, "counts": counts.plain()}
@@ -233,7 +185,9 @@ class _LayerWriter:
 
     def write(self, numbers: NDArray[np.uint32], stays: NDArray[np.bool_], changed: dict[str, pa.Array]) -> None:
         """Add the rows that stay, with the columns that changed."""
-        table = pa.table({ROW: pa.array(numbers), **changed}).filter(pa.array(stays))
+        table = pa.table({ROW: pa.array(numbers), **changed})
+        if not stays.all():
+            table = table.filter(pa.array(stays))
         if self._kept is None:
             self.columns = list(changed)
             self._kept = TableWriter(self._path, table.schema, compression="lz4")

@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
-from tamis.run.local import Cost, LocalEngine
+from tamis.run.engine import TaskEngine
 from tamis.run.publish import write_json
 from tamis.run.report import StageCounts
+from tamis.run.task import Cost
 
 
-def write_timing(path: Path, engine: LocalEngine, bills: Sequence[StageCounts]) -> None:
+def write_timing(path: Path, engine: TaskEngine, bills: Sequence[StageCounts]) -> None:
     """Write seconds, MB/s per core and peak memory per stage; what earlier runs of the same job took is kept."""
     tasks: dict[str, Any] = {}
     try:

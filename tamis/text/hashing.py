@@ -30,6 +30,15 @@ def hash_bytes(data: Any, start: Any, end: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
+def hash_rows(data: Any, starts: Any, ends: Any) -> Any:
+    """Return the hash of each of several byte strings."""
+    out = np.empty(len(starts), np.uint64)
+    for i in range(len(starts)):
+        out[i] = hash_bytes(data, starts[i], ends[i])
+    return out
+
+
+@njit(nogil=True, cache=True)
 def pair_hash(left: Any, right: Any) -> Any:
     """Return the hash of a sequence from that of its head and its next item."""
     return finish((left ^ (right >> np.uint64(7))) * MULTIPLIER + right)

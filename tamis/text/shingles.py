@@ -1,16 +1,15 @@
-r"""Shingles: the overlapping runs of n tokens by which texts are compared, as 64-bit hashes.
+"""Shingles: the overlapping runs of n tokens by which texts are compared, as 64-bit hashes.
 
-``word:5`` (default) runs over the word view, so that Chinese is compared character by character; ``word-w:5`` over
-``\w+`` of Python's ``re`` (the definition of published truth sets: no good for Chinese, where a clause is one run);
-``char:5`` over characters after stripping and collapsing white space, case kept.
+What they run over is said in ``tamis.text.shingling``. A text of fewer than n tokens is one shingle of all of them. One
+without any token is one shingle of its raw bytes: equal ones are duplicates of each other, "!!!" and "???" are not.
 
-A text of fewer than n tokens is one shingle of all of them. A text without any token is one shingle of its raw bytes:
-equal ones are duplicates of each other, "!!!" and "???" are not.
+Texts are walked in pieces of ``PIECE`` bytes with the unfinished token and the last n - 1 tokens carried over, so that
+scratch is small whatever the text: a text of 500 MB needs no more than one of 500 bytes, and has the same shingles as
+if it were walked at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -19,75 +18,73 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.errors import UsageError
 from tamis.text.batch import TextBatch
-from tamis.text.codepoints import WORD, CodePoints, load
-from tamis.text.words import char_hash, decode, entry_of, mix, scan
+from tamis.text.pieces import AT, WALK, advance
+from tamis.text.shingling import TABLE_OF, Shingling
 
-TABLE_OF: Final = {"word": "word", "word-w": "word-w", "char": "word-char"}
-"""The code-point table of each kind of token."""
+__all__ = ["TABLE_OF", "Shingles", "Shingling", "shingle_hashes", "shingle_set"]
 
-HASH_VERSION: Final = 1
-"""Of the token, shingle and stream hashes; raise it when one of them changes."""
+Hashes = NDArray[np.uint64]
 
-BASE: Final = np.uint64(0xD6E8FEB86659FD93)
-_ZERO, _ONE = np.uint64(0), np.uint64(1)
-_SPACE = np.int64(32)
+PIECE: int = 1 << 16
+"""Bytes of a text that are walked at once; their tokens and shingles stay in the second-level cache."""
+
+LONG: int = 4 << 20
+"""Bytes from which on the set of a text is made from pieces, without all of its shingles in memory at one time."""
+
+TAIL: int = 1 << 20
+"""Shingles that are at least gathered before they are merged into the set of a long text."""
+
+LANES: Final = 8
+"""Room behind the shingles of a piece, for kernels that take eight at a time."""
+
+_ZERO = np.uint64(0)
 
 
 class Shingles(NamedTuple):
     """The shingles of a batch, document after document, in the order of the text, repeats included."""
 
-    hashes: NDArray[np.uint64]
+    hashes: Hashes
     offsets: NDArray[np.int64]
     """Shape (n + 1,)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shingling:
-    """What a shingle is: the kind of token, a key of ``TABLE_OF``, and how many of them."""
-
-    kind: str = "word"
-    n: int = 5
-
-    @classmethod
-    def parse(cls, spec: str) -> Shingling:
-        """Read ``KIND:N``, as ``word:5``; UsageError names what is allowed."""
-        kind, colon, number = spec.partition(":")
-        if kind not in TABLE_OF or not colon or not number.isdecimal() or not 1 <= int(number) <= 1000:
-            kinds = ", ".join(f"{name}:N" for name in TABLE_OF)
-            raise UsageError(f"shingle {spec!r} is not known; use one of {kinds} with N from 1 to 1000, as word:5")
-        return cls(kind, int(number))
-
-    @property
-    def points(self) -> CodePoints:
-        """The code-point table behind the tokens."""
-        return load(TABLE_OF[self.kind])
-
-    @property
-    def by_char(self) -> bool:
-        """Whether the tokens are characters."""
-        return self.kind == "char"
-
-    @property
-    def identity(self) -> str:
-        """All that the hashes depend on: shingles are comparable exactly where this is equal."""
-        return f"{self.kind}:{self.n}, table {self.points.identity}, hash {HASH_VERSION}"
-
-
 def shingle_hashes(batch: TextBatch, shingling: Shingling) -> Shingles:
     """Return all shingles of each text; every text has at least one."""
-    points, chars, n = shingling.points, shingling.by_char, shingling.n
+    texts, points = (batch.data, batch.starts, batch.ends), shingling.points.arrays
+    how, space = walking(shingling), scratch(shingling)
     offsets = np.zeros(len(batch) + 1, np.int64)
-    tokens = token_space(batch, chars)
-    _count_shingles(batch.data, batch.starts, batch.ends, points.arrays, (chars, n), (tokens, offsets))
+    _count_shingles(texts, points, how, space, offsets)
     hashes = np.empty(int(offsets[-1]), np.uint64)
-    _fill_shingles(batch.data, batch.starts, batch.ends, points.arrays, (chars, n), (tokens, offsets, hashes))
+    _fill_shingles(texts, points, how, space[0], hashes)
     return Shingles(hashes, offsets)
 
 
 def shingle_set(batch: TextBatch, shingling: Shingling) -> Shingles:
-    """Return the set of shingles of each text: sorted, each once."""
+    """Return the set of shingles of each text: sorted, each once.
+
+    Beside the result this takes the shingles of the texts shorter than ``LONG``, repeats included, and for a longer
+    text an eighth of its set or some megabytes.
+    """
+    long = np.flatnonzero(batch.n_bytes > LONG).tolist()
+    if not long:
+        return _sets_at_once(batch, shingling)
+    found, offsets, done = np.empty(0, np.uint64), np.zeros(len(batch) + 1, np.int64), 0
+    for row in [*long, len(batch)]:
+        if done < row:
+            hashes, bounds = _sets_at_once(TextBatch(batch.texts.slice(done, row - done)), shingling)
+            total = len(found)
+            offsets[done + 1 : row + 1] = total + bounds[1:]
+            found.resize(total + len(hashes), refcheck=False)
+            found[total:] = hashes
+        if row < len(batch):
+            _add_set(batch, row, shingling, found)
+            offsets[row + 1] = len(found)
+        done = row + 1
+    return Shingles(found, offsets)
+
+
+def _sets_at_once(batch: TextBatch, shingling: Shingling) -> Shingles:
     hashes, offsets = shingle_hashes(batch, shingling)
     bounds = offsets.tolist()
     for start, end in pairwise(bounds):
@@ -97,104 +94,80 @@ def shingle_set(batch: TextBatch, shingling: Shingling) -> Shingles:
     return Shingles(hashes[:total], offsets)
 
 
-def token_space(batch: TextBatch, by_char: bool) -> NDArray[np.uint64]:
-    """Return scratch that holds the tokens of any one text of the batch; pages never written take no memory."""
-    longest = int(batch.n_bytes.max(initial=0))
-    return np.empty((longest if by_char else longest // 2) + 2, np.uint64)
+def _add_set(batch: TextBatch, row: int, shingling: Shingling, found: Hashes) -> None:
+    """Append the set of one text to ``found``, which is resized in place: a copy would double what it takes."""
+    how, points, tokens = walking(shingling), shingling.points.arrays, scratch(shingling)[0]
+    text = (batch.data, batch.starts[row], batch.ends[row])
+    walk = np.zeros(WALK, np.uint64)
+    walk[AT] = batch.starts[row]
+    first = len(found)
+    while walk[AT] < batch.ends[row]:
+        held = len(found) - first
+        # Tails that grow with the set keep the number of merges logarithmic where nothing repeats.
+        tail = np.empty(max(TAIL, held // 8) + len(tokens), np.uint64)
+        used = _fill_tail(text, points, how, (tokens, tail), walk)
+        tail[:used].sort()
+        new = _drop_known(found[first:], tail[:used])
+        found.resize(first + held + new, refcheck=False)
+        _merge_back(found[first:], held, tail[:new])
+        del tail  # before the next one is made
+
+
+def walking(shingling: Shingling) -> tuple[bool, int, int]:
+    """Return how ``advance`` is to walk."""
+    return shingling.by_char, shingling.n, PIECE
+
+
+def scratch(shingling: Shingling) -> tuple[Hashes, Hashes]:
+    """Return room for the tokens and the shingles of a piece."""
+    # A word ends at a separator or is a character of two bytes or more; a character can be one byte.
+    room = (PIECE if shingling.by_char else PIECE // 2) + shingling.n + 3
+    return np.empty(room, np.uint64), np.empty(room + LANES, np.uint64)
 
 
 def warm() -> None:
     """Compile every kernel of this module, or load it from numba's cache."""
     batch = TextBatch(pa.array(["a b\n", "中文 é", None, ""]))
     shingle_set(batch, Shingling("word", 2))
+    _add_set(batch, 0, Shingling("word", 2), np.empty(0, np.uint64))
 
 
 @numba.njit(nogil=True, cache=True)
-def scan_chars(data, start, end, points, out):  # type: ignore[no-untyped-def]
-    """Write the hash of each character of the stripped text, white space collapsed, into ``out``; return how many.
-
-    ``out`` must hold end - start + 2 values. Bytes that are no UTF-8 count as white space.
-    """
-    n = np.int64(0)
-    blank = np.int64(0)  # 1 where white space lies between the last character written and the next one
-    space = char_hash(_SPACE, np.uint32(0))
-    i = start
-    while i < end:
-        if data[i] < 128:
-            value = points.ascii[data[i]]
-            i += 1
-        else:
-            code, size = decode(data, i, end)
-            i += size
-            entry = entry_of(code, points)
-            value = char_hash(code, entry) if entry & WORD else _ZERO
-        # No branch on the character: where words end is what a branch predictor cannot know.
-        solid = np.int64(value != _ZERO)
-        out[n] = space
-        n += solid & blank
-        out[n] = value
-        n += solid
-        blank = (1 - solid) & np.int64(n > 0)
-    return n
-
-
-@numba.njit(nogil=True, cache=True)
-def scan_tokens(data, start, end, points, chars, out):  # type: ignore[no-untyped-def]
-    """Write the finished hash of each token of either kind into ``out``; return how many."""
-    n = scan_chars(data, start, end, points, out) if chars else scan(data, start, end, points, out)
-    for i in range(n):
-        out[i] = mix(out[i])
-    return n
-
-
-@numba.njit(nogil=True, cache=True)
-def raw_hash(data, start, end):  # type: ignore[no-untyped-def]
-    """Return a hash of bytes as they are, for texts without tokens."""
-    value = np.uint64(end - start) + BASE
-    for i in range(start, end):
-        value = mix(value + np.uint64(data[i]) + _ONE)
-    return value
-
-
-@numba.njit(nogil=True, cache=True)
-def roll(tokens, count, n, out):  # type: ignore[no-untyped-def]
-    """Write the hashes of the runs of ``n`` tokens into ``out``; return how many: at least one for a token.
-
-    A polynomial modulo 2**64 over the token hashes, rolled by taking off the oldest token, then mixed.
-    """
-    width = min(n, count)
-    top = _ONE  # the power of the base that the oldest token has when it leaves
-    state = np.uint64(0)
-    for i in range(width):
-        state = state * BASE + tokens[i]
-        top = top * BASE
-    out[0] = mix(state)
-    for i in range(width, count):
-        state = state * BASE + tokens[i] - top * tokens[i - width]
-        out[i - width + 1] = mix(state)
-    return count - width + 1
-
-
-@numba.njit(nogil=True, cache=True)
-def _count_shingles(data, starts, ends, points, kind, space):  # type: ignore[no-untyped-def]
-    chars, n = kind
-    tokens, offsets = space
+def _count_shingles(texts, points, how, space, offsets):  # type: ignore[no-untyped-def]
+    data, starts, ends = texts
+    walk = np.zeros(WALK, np.uint64)
     for doc in range(len(starts)):
-        count = scan_tokens(data, starts[doc], ends[doc], points, chars, tokens)
-        offsets[doc + 1] = offsets[doc] + max(count - n + 1, 1)
+        text = (data, starts[doc], ends[doc])
+        walk[:] = _ZERO
+        walk[AT] = np.uint64(starts[doc])
+        total = advance(text, points, how, space, walk)
+        while np.int64(walk[AT]) < ends[doc]:
+            total += advance(text, points, how, space, walk)
+        offsets[doc + 1] = offsets[doc] + total
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill_shingles(data, starts, ends, points, kind, space):  # type: ignore[no-untyped-def]
-    chars, n = kind
-    tokens, offsets, hashes = space
+def _fill_shingles(texts, points, how, tokens, hashes):  # type: ignore[no-untyped-def]
+    data, starts, ends = texts
+    walk = np.zeros(WALK, np.uint64)
+    total = np.int64(0)
     for doc in range(len(starts)):
-        count = scan_tokens(data, starts[doc], ends[doc], points, chars, tokens)
-        out = hashes[offsets[doc] : offsets[doc + 1]]
-        if count:
-            roll(tokens, count, n, out)
-        else:
-            out[0] = raw_hash(data, starts[doc], ends[doc])
+        text = (data, starts[doc], ends[doc])
+        walk[:] = _ZERO
+        walk[AT] = np.uint64(starts[doc])
+        total += advance(text, points, how, (tokens, hashes[total:]), walk)
+        while np.int64(walk[AT]) < ends[doc]:
+            total += advance(text, points, how, (tokens, hashes[total:]), walk)
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill_tail(text, points, how, space, walk):  # type: ignore[no-untyped-def]
+    """Walk a text on until it ends or the shingles of another piece may not fit; return how many there are."""
+    tokens, tail = space
+    used = np.int64(0)
+    while np.int64(walk[AT]) < text[2] and used + len(tokens) <= len(tail):
+        used += advance(text, points, how, (tokens, tail[used:]), walk)
+    return used
 
 
 @numba.njit(nogil=True, cache=True)
@@ -211,3 +184,33 @@ def _unique_sorted(hashes, offsets):  # type: ignore[no-untyped-def]
         start = end
         offsets[doc + 1] = total
     return total
+
+
+@numba.njit(nogil=True, cache=True)
+def _drop_known(known, tail):  # type: ignore[no-untyped-def]
+    """Keep in ``tail``, sorted, what is new and not among ``known``, each once; return how many."""
+    total = np.int64(0)
+    place = np.int64(0)
+    for i in range(len(tail)):
+        value = tail[i]
+        while place < len(known) and known[place] < value:
+            place += 1
+        if (place == len(known) or known[place] != value) and (total == 0 or tail[total - 1] != value):
+            tail[total] = value
+            total += 1
+    return total
+
+
+@numba.njit(nogil=True, cache=True)
+def _merge_back(found, held, tail):  # type: ignore[no-untyped-def]
+    """Merge ``tail`` into the ``held`` sorted values of ``found``, which has room for both, from the end."""
+    a, b = held - 1, len(tail) - 1
+    for place in range(len(found) - 1, -1, -1):
+        if b < 0:
+            return
+        if a >= 0 and found[a] > tail[b]:
+            found[place] = found[a]
+            a -= 1
+        else:
+            found[place] = tail[b]
+            b -= 1

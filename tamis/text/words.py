@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tamis.text.batch import TextBatch
 from tamis.text.codepoints import BLOCK, CLASSES, OWN, WORD, load
+from tamis.text.hashing import load8
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -24,6 +25,8 @@ _SHIFT5, _SHIFT59 = np.uint64(5), np.uint64(59)
 _ZERO = np.uint64(0)
 _OTHER = CLASSES.index("other")
 _HAN = CLASSES.index("han")
+_RANGES = 4
+_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 
 class WordView(NamedTuple):
@@ -44,10 +47,7 @@ class WordView(NamedTuple):
 
 def count_words(batch: TextBatch, table: str = "word") -> Ints:
     """Return the number of tokens of each text, int64 of shape (n,); a null has 0."""
-    points = load(table)
-    out = np.zeros(len(batch), np.int64)
-    _count_tokens(batch.data, batch.starts, batch.ends, points.arrays, out)
-    return out
+    return _count(batch, table)[1]
 
 
 def count_chars(batch: TextBatch) -> Ints:
@@ -58,6 +58,33 @@ def count_chars(batch: TextBatch) -> Ints:
     out = np.zeros(len(batch), np.int64)
     _count_leads(batch.data, batch.starts, batch.ends, out)
     return out
+
+
+def count_both(batch: TextBatch) -> tuple[Ints, Ints]:
+    """Return what ``count_chars`` and ``count_words`` return, at the price of one."""
+    return _count(batch, "word")
+
+
+def _count(batch: TextBatch, table: str) -> tuple[Ints, Ints]:
+    """Return characters and tokens of each text."""
+    points = load(table).arrays
+    chars, words = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
+    _count_tokens(batch.data, batch.starts, batch.ends, points, ascii_ranges(points.ascii), chars, words)
+    return chars, words
+
+
+def ascii_ranges(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the ASCII characters that make words as ranges, for eight bytes at a time: uint64 of shape (4, 2).
+
+    Added to eight ASCII bytes, the first number of a range sets the high bit of those not below it, the second of those
+    above it. Ranges not needed repeat the first.
+    """
+    word = np.concatenate([[False], hashes != 0, [False]])
+    edges = np.flatnonzero(word[1:] != word[:-1]).reshape(-1, 2).tolist()
+    if not 0 < len(edges) <= _RANGES:
+        raise RuntimeError(f"{len(edges)} ranges of ASCII word characters; the kernel takes 1 to {_RANGES}")
+    rows = (edges + edges[:1] * _RANGES)[:_RANGES]
+    return np.array([[0x80 - first, 0x80 - end] for first, end in rows], np.uint64) * _ONES
 
 
 def char_counts(batch: TextBatch) -> dict[str, Ints]:
@@ -153,74 +180,53 @@ def char_hash(code, entry):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def scan(data, start, end, points, out):  # type: ignore[no-untyped-def]
-    """Write the running hash (``mix`` still to do) of each token into ``out``; return how many.
-
-    ``out`` must hold (end - start) // 2 + 2 values: one is always written ahead. The running hash rotates by 5 and
-    adds; adding instead of xor, so that equal characters 64 apart in a long run do not cancel.
-    """
+def _count_tokens(  # noqa: PLR0913
+    data, starts, ends, points, ranges, chars, words
+):  # type: ignore[no-untyped-def]
     ascii_hash = points.ascii
-    n = np.int64(0)
-    state = _ZERO
-    inside = np.uint64(0)
-    i = start
-    while i < end:
-        byte = data[i]
-        if byte < 128:
-            # No branch on the character: most English words are too short for a branch predictor.
-            value = ascii_hash[byte]
-            word = np.uint64(value != _ZERO)
-            out[n] = state
-            n += np.int64(inside & ~word)
-            state = ((state << _SHIFT5 | state >> _SHIFT59) + value) & (_ZERO - word)
-            inside = word
-            i += 1
-            continue
-        code, size = decode(data, i, end)
-        i += size
-        entry = entry_of(code, points)
-        if entry & WORD and not entry & OWN:
-            state = (state << _SHIFT5 | state >> _SHIFT59) + char_hash(code, entry)
-            inside = np.uint64(1)
-            continue
-        out[n] = state
-        n += np.int64(inside)
-        state = _ZERO
-        inside = np.uint64(0)
-        if entry & OWN:
-            out[n] = char_hash(code, entry)
-            n += 1
-    out[n] = state
-    return n + np.int64(inside)
-
-
-@numba.njit(nogil=True, cache=True)
-def _count_tokens(data, starts, ends, points, out):  # type: ignore[no-untyped-def]
-    ascii_hash = points.ascii
+    a, b, c, d = ranges[0, 0], ranges[1, 0], ranges[2, 0], ranges[3, 0]
+    p, q, r, s = ranges[0, 1], ranges[1, 1], ranges[2, 1], ranges[3, 1]
     for doc in range(len(starts)):
         n = np.int64(0)
-        inside = np.int64(0)
+        leads = np.int64(0)
+        inside = np.int64(0)  # whether the character before i is part of a run
         i, end = starts[doc], ends[doc]
         while i < end:
-            byte = data[i]
-            if byte < 128:
-                word = np.int64(ascii_hash[byte] != _ZERO)
-                n += inside & ~word
-                inside = word
-                i += 1
-                continue
-            code, size = decode(data, i, end)
-            i += size
-            entry = entry_of(code, points)
-            if entry & OWN:
-                n += inside + 1
-                inside = np.int64(0)
-            elif entry & WORD:
-                inside = np.int64(1)
-            else:
-                n += inside
-                inside = np.int64(0)
-        out[doc] = n + inside
+            stop = min(i + 8, end)
+            if i + 8 <= end:
+                eight = load8(data, i)
+                if not eight & _HIGHS:
+                    word = (eight + a & ~(eight + p)) | (eight + b & ~(eight + q))
+                    word = (word | (eight + c & ~(eight + r)) | (eight + d & ~(eight + s))) & _HIGHS
+                    begins = word & ~(word << np.uint64(8) | np.uint64(inside) << np.uint64(7))
+                    n += np.int64(((begins >> np.uint64(7)) * _ONES) >> np.uint64(56))
+                    inside = np.int64(word >> np.uint64(63))
+                    leads += 8
+                    i += 8
+                    continue
+            while i < stop:
+                byte = data[i]
+                if byte < 128:
+                    one = np.int64(ascii_hash[byte] != _ZERO)
+                    n += one & ~inside
+                    inside = one
+                    leads += 1
+                    i += 1
+                    continue
+                code, size = decode(data, i, end)
+                leads += np.int64((byte & 0xC0) != 0x80)
+                i += size
+                entry = entry_of(code, points)
+                if entry & OWN:
+                    n += 1
+                    inside = np.int64(0)
+                elif entry & WORD:
+                    n += 1 - inside
+                    inside = np.int64(1)
+                else:
+                    inside = np.int64(0)
+        chars[doc] = leads
+        words[doc] = n
 
 
 @numba.njit(nogil=True, cache=True)

@@ -346,7 +346,7 @@ def test_a_killed_worker_changes_nothing(
     victims: list[int] = []
     while not victims and time.monotonic() < deadline and process.poll() is None:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        victims = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        victims = [int(pid) for pid in children if b"tamis.run.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         time.sleep(0.05)
     assert victims
     os.kill(victims[0], signal.SIGKILL)

@@ -1,7 +1,6 @@
 """The local engine and the ledger: resume, retries, errors, and what dies with what."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,45 +13,7 @@ from tamis.errors import BugError, InputError, MissingModel, OutputError, Worker
 from tamis.run.ledger import Ledger, locked, task_key
 from tamis.run.local import LocalEngine
 from tamis.stage import Task
-
-
-def write(value: int, out: Path) -> dict[str, Any]:
-    (out / "value").write_text(str(value))
-    return {"value": value, "pid": os.getpid()}
-
-
-def count_calls(log: str, value: int, out: Path) -> dict[str, Any]:
-    with Path(log).open("a") as handle:
-        handle.write(f"{value}\n")
-    return write(value, out)
-
-
-def die_at_first(marker: str, out: Path) -> dict[str, Any]:
-    if not Path(marker).exists():
-        Path(marker).write_text("")
-        os.kill(os.getpid(), signal.SIGKILL)
-    return write(1, out)
-
-
-def die(out: Path) -> dict[str, Any]:
-    os.kill(os.getpid(), signal.SIGSEGV)
-    return {}
-
-
-def wrong(out: Path) -> dict[str, Any]:
-    raise InputError("a clear message")
-
-
-def no_model(out: Path) -> dict[str, Any]:
-    raise MissingModel("lid.176")
-
-
-def bug(out: Path) -> dict[str, Any]:
-    return {"x": 1 / 0}
-
-
-def full(out: Path) -> dict[str, Any]:
-    raise OSError(28, "No space left on device")
+from tests.run.jobs import bug, count_calls, die, die_at_first, full, no_model, overlap, wrong
 
 
 @pytest.fixture
@@ -62,8 +23,8 @@ def ledger(tmp_path: Path) -> Ledger:
     return made
 
 
-def run(ledger: Ledger, tasks: list[Task], workers: int = 2) -> list[Any]:
-    engine = LocalEngine(ledger, workers)
+def run(ledger: Ledger, tasks: list[Task], workers: int = 2, **settings: Any) -> list[Any]:
+    engine = LocalEngine(ledger, workers, **settings)
     try:
         return engine.run(tasks)
     finally:
@@ -124,6 +85,54 @@ def test_errors_of_tasks_arrive_as_they_are(ledger: Ledger, call: Any, kind: typ
     with pytest.raises(kind, match=message):
         run(ledger, [Task(task_key("e"), "t", call, ())])
     assert list(ledger.tasks.iterdir()) == [], "a failed task is not finished"
+
+
+@pytest.mark.parametrize(("call", "kind"), [(wrong, InputError), (bug, BugError), (full, OutputError)])
+def test_errors_are_the_same_without_workers(ledger: Ledger, call: Any, kind: type) -> None:
+    with pytest.raises(kind):
+        run(ledger, [Task(task_key("e"), "t", call, ())], 1, alone=True)
+
+
+def test_alone_everything_runs_in_this_process(ledger: Ledger, tmp_path: Path) -> None:
+    done = run(ledger, tasks_of(3, tmp_path / "log"), 1, alone=True)
+    assert [d.result for d in done] == [{"value": i, "pid": os.getpid()} for i in range(3)]
+
+
+def test_what_does_not_fit_the_memory_never_runs_together(ledger: Ledger, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def others(*claims: int) -> list[list[str]]:
+        tasks = [
+            Task(task_key(claims, i), "t", overlap, (str(place), str(i)), memory=claim)
+            for i, claim in enumerate(claims)
+        ]
+        return [d.result["others"] for d in run(ledger, tasks, 3, memory=100)]
+
+    assert others(60, 60, 41) == [[], [], []]
+    assert others(1000, 1) == [[], []], "one alone always runs"
+    together = others(50, 50, 0)
+    assert sum(map(len, together)) >= 2, "what fits does run together"
+
+
+def test_of_two_attempts_at_a_task_the_first_to_finish_counts(ledger: Ledger) -> None:
+    one, two = ledger.draft("k"), ledger.draft("k")
+    assert one != two
+    (one / "value").write_text("1")
+    (two / "value").write_text("2")
+    first = ledger.commit("k", one, {"n": 1})
+    assert ledger.commit("k", two, {"n": 2}) == first
+    assert (first.folder / "value").read_text() == "1"
+    assert list(ledger.drafts.iterdir()) == []
+
+
+def test_an_attempt_of_a_dead_run_cannot_commit(ledger: Ledger) -> None:
+    draft = ledger.draft("k")
+    (draft / "value").write_text("1")
+    ledger.open()
+    with pytest.raises(FileNotFoundError):
+        ledger.commit("k", draft, {})
+    assert ledger.find("k") is None
 
 
 def test_finished_tasks_survive_the_error_of_another(ledger: Ledger, tmp_path: Path) -> None:

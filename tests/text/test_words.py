@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.text import TextBatch, words
 from tamis.text.codepoints import CLASSES, NAMES, OWN, WORD, CodePoints, load
+from tamis.text.pieces import scan_words
 
 SAME_UNICODE = unicodedata.unidata_version == load("word").unicode
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,8 +70,9 @@ def scanned(text: bytes, points: CodePoints) -> NDArray[np.uint64]:
     """Token hashes by the kernel that shingles are made with."""
     data = np.frombuffer(text, np.uint8)
     out = np.empty(len(data) // 2 + 2, np.uint64)
-    count = words.scan(data, 0, len(data), points.arrays, out)
-    return np.array([words.mix(value) for value in out[:count]], np.uint64)
+    count, last, inside = scan_words(data, 0, len(data), points.arrays, (np.uint64(0), np.uint64(0)), out)
+    out[count] = last
+    return np.array([words.mix(value) for value in out[: count + int(inside)]], np.uint64)
 
 
 def batch_of(rows: list[str | None], kind: pa.DataType | None = None) -> TextBatch:

@@ -79,7 +79,7 @@ def decide(
             batch = TextBatch(table.column("text").take(pa.array(chosen.astype(np.int64) - first)))
             cuts = Cuts(np.searchsorted(rows, np.append(chosen, first + table.num_rows)), begin, end)
             found = unit_spans(batch, grain.unit, tables, cuts, verdicts.min_tokens > 0)
-            gone = _judge(found.count, verdicts)
+            gone = _judge(found.counted, verdicts)
             gone["doc"] = chosen[gone["doc"]] + base
             _find_keepers(gone, links, base)
             dropped.append(gone)
@@ -89,7 +89,7 @@ def decide(
                 edits.write(chosen[found.text[spans]], found.start[spans], found.end[spans])
                 notes["documents_cut"] += int(stays.sum())
                 notes["spans_cut"] += int(spans.sum())
-                notes["bytes_cut"] += int(found.count("cut_bytes")[stays].sum())
+                notes["bytes_cut"] += int(found.counted("cut_bytes")[stays].sum())
             first += table.num_rows
     np.save(out / DROPPED, np.concatenate(dropped))
     return {"notes": notes}
@@ -110,15 +110,15 @@ def _runs(
     return rows[order], begin[order], (units + width)[order]
 
 
-def _judge(count: Any, verdicts: Verdicts) -> NDArray[np.void]:
+def _judge(counted: Any, verdicts: Verdicts) -> NDArray[np.void]:
     """Return what to drop, ``doc`` being the position of the text."""
-    units, cut = count("units"), count("cut_units")
-    share = count("cut_chars") / np.maximum(count("chars"), 1)
+    units, cut = counted("units"), counted("cut_units")
+    share = counted("cut_chars") / np.maximum(counted("chars"), 1)
     if verdicts.drop_at is not None:
         failed = [(share >= verdicts.drop_at) & (cut > 0)]
         values = [share]
     else:
-        left = count("tokens_left"), units - cut
+        left = counted("tokens_left"), units - cut
         failed = [cut == units, left[0] < verdicts.min_tokens, left[1] < verdicts.min_units]
         values = [np.ones(len(units)), left[0].astype(np.float64), left[1].astype(np.float64)]
     every = np.array(failed)

@@ -63,7 +63,7 @@ def reduce_equal(
 def collapse(layout: Layout, band: int, names: tuple[Any, str, str], engine: Engine) -> Path:
     """Find equal keys in all folders; return the folder of ``merge_pairs``. ``band`` is where the keys lie."""
     signature, content, label = names
-    share = engine.memory // engine.workers
+    share = engine.memory // max(1, engine.workers)
     bits = range_bits(layout.numbers.total, min(RANGE_KEYS, max(share // 160, 1 << 16)))
     tasks = [
         Task(

@@ -41,6 +41,7 @@ class ExactDedup:
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``."""
+        Keeper.parse(self.keeper).check(shards)
         return reduce_equal(self, text_records, "duplicate_text", shards, engine)
 
 

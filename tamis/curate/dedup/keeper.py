@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.errors import InputError, UsageError
+from tamis.stage import ShardView
 
 WORST: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 POLICIES: Final = ("longest", "earliest", "signal:NAME", "signal:-NAME", "source:PREFIX,PREFIX")
@@ -44,16 +46,19 @@ class Keeper:
             return ("date",)
         return (f"signal.{self.name.removeprefix('-')}",) if self.kind == "signal" else ()
 
+    def check(self, shards: Sequence[ShardView]) -> None:
+        """Raise InputError where a shard lacks the column."""
+        for name in self.columns:
+            if any(shard.rows and not shard.has(name) for shard in shards):
+                raise InputError(
+                    f"keeper {self.kind}:{self.name}: the corpus has no column {name}; keep the signals when they are"
+                    " measured (curate filter --keep-signals) or choose another keeper"
+                )
+
     def values(self, table: pa.Table) -> NDArray[np.uint64]:
-        """Return one number per row, smaller is better; a row without the value is worst. Raises InputError."""
+        """Return one number per row, smaller is better; a row without the value is worst."""
         if self.kind == "longest":
             return np.zeros(table.num_rows, np.uint64)
-        missing = [name for name in self.columns if name not in table.schema.names]
-        if missing:
-            raise InputError(
-                f"keeper {self.kind}:{self.name}: the corpus has no column {missing[0]}; keep the signals when they"
-                " are measured (curate filter --keep-signals) or choose another keeper"
-            )
         if self.kind == "earliest":
             return np.array([instant(date) for date in table.column("date").to_pylist()], np.uint64)
         if self.kind == "source":

@@ -83,6 +83,15 @@ class MinhashDedup:
         method = {"jaccard": "jaccard", "containment": "containment", "none": "shared bucket"}[self.verify]
         return {"method": method, "parameters": {"threshold": self.threshold, **self.identity()}}
 
+    def disk(self, documents: int, text: int) -> int:
+        """Return about how many bytes of disk a run over so many documents and bytes of text takes for a while.
+
+        Keys, records, ids and buckets by document; sets where a third of the text shares a bucket.
+        """
+        bands, _ = self.banding
+        kept = 4 * self.permutations * documents + text * 8 // 6 if self.index else 0
+        return documents * (8 * (bands + 1) + 160) + text * 45 // 100 + kept
+
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``.
 
@@ -92,6 +101,7 @@ class MinhashDedup:
         from tamis.curate.dedup.flow import Flow
         from tamis.curate.dedup.index import opened
 
+        Keeper.parse(self.keeper).check(shards)
         if not shards:
             return []
         with opened(self.index, self.identity()) as index:

@@ -46,6 +46,7 @@ class UrlDedup:
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
         """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``no_url``."""
+        Keeper.parse(self.keeper).check(shards)
         return reduce_equal(self, url_records, "duplicate_url", shards, engine)
 
 

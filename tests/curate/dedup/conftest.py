@@ -3,7 +3,7 @@
 import json
 import pickle
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ class MemoryShard:
     @property
     def rows(self) -> int:
         return int(self.table.num_rows)
+
+    def has(self, column: str) -> bool:
+        return column in self.table.schema.names
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         for start in range(0, self.rows, self.step):
@@ -93,7 +96,9 @@ class Outcome:
         return {name: repr(pair) for name, pair in self.removed.items()}
 
 
-def apply(stage: ReduceStage, shards: Sequence[MemoryShard], root: Path, memory: int = 1 << 30) -> Outcome:
+def apply(
+    stage: ReduceStage, shards: Sequence[MemoryShard], root: Path, memory: int = 1 << 30, known: Set[str] = frozenset()
+) -> Outcome:
     done = stage.reduce(shards, HereEngine(root, memory))
     assert len(done) == len(shards)
     removed: dict[str, tuple[str, float]] = {}
@@ -113,7 +118,7 @@ def apply(stage: ReduceStage, shards: Sequence[MemoryShard], root: Path, memory:
             rows.append(row)
         for name, count in one.result.get("notes", {}).items():
             notes[name] = notes.get(name, 0) + count
-    assert {keeper for keeper, _ in removed.values()} <= kept, "a keeper was removed"
+    assert {keeper for keeper, _ in removed.values()} <= kept | known, "a keeper was removed"
     return Outcome(removed, rows, notes, [(one.folder / "removed.parquet").read_bytes() for one in done])
 
 
@@ -123,9 +128,14 @@ def dedup(tmp_path: Path) -> Callable[..., Outcome]:
     runs = iter(range(1000))
 
     def call(
-        stage: ReduceStage, data: Sequence[Any], count: int = 2, seed: int | None = None, memory: int = 1 << 30
+        stage: ReduceStage,
+        data: Sequence[Any],
+        count: int = 2,
+        seed: int | None = None,
+        memory: int = 1 << 30,
+        known: Set[str] = frozenset(),
     ) -> Outcome:
         given = data if data and isinstance(data[0], MemoryShard) else shards_of(data, count, seed)
-        return apply(stage, given, tmp_path / str(next(runs)), memory)
+        return apply(stage, given, tmp_path / str(next(runs)), memory, known)
 
     return call

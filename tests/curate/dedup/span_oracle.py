@@ -86,8 +86,36 @@ def tokens(text: str) -> list[Unit]:
     return [Unit(start, stop, key, 1) for start, stop, key in token_spans(text)]
 
 
-ABBREVIATIONS = set("mr mrs ms dr prof st sr jr gen rep sen gov capt lt col sgt rev hon mt vs messrs mme cf".split())
-NUMBERED = set("no nos fig figs eq eqs sec secs vol vols pp p ch art approx ca".split())
+ABBREVIATIONS = set(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "sr",
+        "jr",
+        "gen",
+        "rep",
+        "sen",
+        "gov",
+        "capt",
+        "lt",
+        "col",
+        "sgt",
+        "rev",
+        "hon",
+        "mt",
+        "vs",
+        "messrs",
+        "mme",
+        "cf",
+    ]
+)
+NUMBERED = set(
+    ["no", "nos", "fig", "figs", "eq", "eqs", "sec", "secs", "vol", "vols", "pp", "p", "ch", "art", "approx", "ca"]
+)
 MARKS = re.compile("[.!?．。！？｡…‥][.!?．。！？｡…‥\"')\\]”’）」』】》〉〕]*")
 
 
@@ -139,7 +167,7 @@ def _ends(line: str, match: re.Match[str], before: list[Any], after: Any) -> boo
 
 
 def cut_text(text: str, units: Sequence[Unit], cut: Sequence[bool]) -> str:
-    """Join what is left; between two units that stay, the gap with the most line ends, then the longest, the first."""
+    """Join what is left; between two units that stay, the gap with the most line ends; of several, the first not empty."""
     if not units or not any(cut):
         return text
     kept = [i for i, gone in enumerate(cut) if not gone]
@@ -151,7 +179,7 @@ def cut_text(text: str, units: Sequence[Unit], cut: Sequence[bool]) -> str:
         out += text[units[i].start : units[i].stop]
         if j is not None:
             between = gaps[i:j]
-            out += max(between, key=lambda gap: (gap.count("\n"), len(gap.encode())))
+            out += max(between, key=lambda gap: (gap.count("\n"), bool(gap)))
     return out + text[units[-1].stop :]
 
 
@@ -282,7 +310,9 @@ def patchwork(seed: int, count: int, unit: str) -> list[Row]:
             text = text.rstrip()
         if draw.random() < 0.3:
             text = text.upper()
-        rows.append(row(f"d{number}", text, f"http://{draw.choice('abc')}.org/{number}" if draw.random() < 0.8 else None))
+        rows.append(
+            row(f"d{number}", text, f"http://{draw.choice('abc')}.org/{number}" if draw.random() < 0.8 else None)
+        )
     return rows
 
 

@@ -1,13 +1,14 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.curate.dedup import LineDedup, ParagraphDedup
 from tamis.curate.dedup import runs as runs_module
-from tamis.curate.dedup.grain import site_of
+from tamis.curate.dedup.grain import Grain, grain_runs, site_of
 from tamis.errors import DataError, UsageError
 
 from .span_oracle import expected, lines, paragraphs, patchwork, repeated, result_of, row, shards
@@ -208,14 +209,12 @@ def test_one_line_many_times(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_not_utf8_is_an_error_for_people(tmp_path: Path) -> None:
-    import pyarrow as pa
-
     values = pa.array([b"\xe9t\xe9"]).cast(pa.binary())
     text = pa.Array.from_buffers(pa.string(), 1, values.buffers())
     part = shards([row("a", "x")], 1)[0]
     table = part.table.set_column(1, "text", text)
     with pytest.raises(DataError, match="not UTF-8"):
-        result_of(LineDedup(), [type(part)(table, 0)], tmp_path)
+        grain_runs(type(part)(table, 0), Grain(0), tmp_path)
 
 
 @pytest.mark.parametrize(
