@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def do_jobs(options: argparse.Namespace) -> None:
     with scratch_folder(options.scratch) as scratch:
         setup = setup_of(options, scratch)
         known = jobs.versions(setup)
+        setup = replace(setup, tools=tuple(tool for tool in setup.tools if known[tool.split("-v")[0]] != jobs.ABSENT))
         print(", ".join(f"{tool} {version}" for tool, version in known.items()) + "\n", flush=True)
         for corpus in options.corpora:
             results.append(jobs.compare(Path(corpus), setup))

@@ -1,7 +1,8 @@
 """Run the side-by-side benchmarks that the given files allow: ``python benchmarks/run.py [TEXTS] [ARCHIVE...]``.
 
-TEXTS is a Parquet or JSON lines file with a text column (100 MB or more of real text for stable figures); ARCHIVEs are
-per-record-gzip WARC files. Without arguments the fixtures are used: enough to see that the scripts run, no more.
+TEXTS is a Parquet or JSON lines file with a text column (100 MB or more of real text for stable figures; Parquet with
+id and text is also deduplicated); ARCHIVEs are per-record-gzip WARC files. Without arguments the fixtures are used:
+enough to see that the scripts run, no more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ def main(arguments: list[str]) -> int:
         ["rules.py", texts[0], *(["--peer-mb", "1"] if small else [])],
         ["signatures.py", texts[0]],
         ["ingest.py", *(archives or [str(FIXTURES / "site-a.warc.gz")]), *(["--megabytes", "5"] if small else [])],
+        ["dedup.py", "scale", *(["2000", "20000"] if small else ["100000", "1000000"])],
+        ["dedup.py", "worst", "--documents", "20000" if small else "1000000"],
+        *(["dedup.py", "jobs", name] for name in texts if name.endswith(".parquet")),
     ]
     failed = 0
     for script, *rest in jobs:

@@ -1,9 +1,10 @@
-"""MinHash signatures, text to signature, against datasketch given the shingle hashes, in one run on the same texts.
+"""MinHash signatures, text to band keys, against datasketch given the shingle hashes, in one run on the same texts.
 
-    python benchmarks/signatures.py TEXTS [--megabytes 40] [--repeats 3]
+    python benchmarks/signatures.py TEXTS [--megabytes 40] [--repeats 5]
 
-TEXTS is a Parquet or JSON lines file with a text column. One core; CPU seconds; medians. datasketch does less here: its
-figure has no tokenising in it, since the shingle hashes are handed to it ready made.
+TEXTS is a Parquet or JSON lines file with a text column; also cut into texts of 800 characters, and joined into one.
+One core; CPU seconds; medians of runs that take turns, since a shared machine has good and bad minutes. datasketch does
+less here: its figure has no tokenising in it, since the shingle hashes are handed to it ready made.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
+Job = tuple[int, Callable[[], Any]]
+
 
 def load(path: str, limit: int) -> pa.Array:
     table = pq.read_table(path, columns=["text"]) if path.endswith(".parquet") else pyarrow.json.read_json(path)
@@ -30,52 +33,73 @@ def load(path: str, limit: int) -> pa.Array:
     return texts.slice(0, int(np.searchsorted(sizes, limit)) + 1)
 
 
-def timed(job: Callable[[], Any], repeats: int) -> float:
-    job()
-    seconds = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        job()
-        seconds.append(time.process_time() - begin)
-    return statistics.median(seconds)
+def shaped(texts: pa.Array) -> dict[str, pa.Array]:
+    """Return the same text as it is, in short texts, and as one."""
+    joined = "\n".join(texts.to_pylist())
+    short = [joined[at : at + 800] for at in range(0, len(joined), 800)]
+    return {"as given": texts, "800 chars": pa.array(short), "one text": pa.array([joined], pa.large_string())}
 
 
-def compare(texts: pa.Array, name: str, repeats: int) -> None:
-    """Time both on one shingle definition and print a line."""
+def ours(texts: pa.Array, name: str, scheme: str) -> Job:
+    """Return a job that makes band keys, and its bytes."""
+    from tamis.text import TextBatch
+    from tamis.text.minhash import MinHasher
+    from tamis.text.shingling import Shingling
+
+    hasher = MinHasher(Shingling.parse(name), scheme=scheme)
+    batches = [TextBatch(texts.slice(start, 256)) for start in range(0, len(texts), 256)]
+    size = sum(int(batch.n_bytes.sum()) for batch in batches)
+    return size, lambda: [hasher.band_keys(batch, 21, 6) for batch in batches]
+
+
+def sketched(texts: pa.Array, name: str, scheme: str) -> Job:
+    """Return a job that makes datasketch's signatures of the shingle hashes of some texts, and the bytes of these."""
     from datasketch import MinHash
 
     from tamis.text import TextBatch
-    from tamis.text.minhash import MinHasher
-    from tamis.text.shingles import Shingling, shingle_hashes
+    from tamis.text.shingles import shingle_hashes
+    from tamis.text.shingling import Shingling
 
-    shingling = Shingling.parse(name)
-    hasher = MinHasher(shingling, 128, 1)
-    batches = [TextBatch(texts.slice(start, 256)) for start in range(0, len(texts), 256)]
-    ours = timed(lambda: [hasher.band_keys(batch, 21, 6) for batch in batches], repeats)
-    few, given = batches[:8], []
-    for batch in few:
-        hashes, offsets = shingle_hashes(batch, shingling)
-        high = (hashes >> np.uint64(32)).astype(np.uint64)
-        given += [high[a:b].tolist() for a, b in itertools.pairwise(offsets)]
-    theirs = timed(
-        lambda: [MinHash(128, seed=1, hashfunc=int, scheme="affine32").update_batch(values) for values in given], 1
-    )
-    size, part = (sum(int(batch.n_bytes.sum()) for batch in some) / 1e6 for some in (batches, few))
-    print(
-        f"{name}: tamis {size / ours:7.1f} MB/s per core ({size:.1f} MB), datasketch, hashes given, "
-        f"{part / theirs:7.1f} MB/s, ratio {size / ours / (part / theirs):.1f}"
-    )
+    batch = TextBatch(texts.slice(0, 512))
+    hashes, offsets = shingle_hashes(batch, Shingling.parse(name))
+    high = hashes >> np.uint64(32)
+    given = [high[a:b].tolist() for a, b in itertools.pairwise(offsets)]
+
+    def sign() -> None:
+        for values in given:
+            MinHash(128, seed=1, hashfunc=int, scheme=scheme).update_batch(values)
+
+    return int(batch.n_bytes.sum()), sign
+
+
+def compare(texts: pa.Array, repeats: int) -> None:
+    """Time all of them in turns and print a table."""
+    jobs: dict[tuple[str, str, str], Job] = {}
+    for name in ("word:5", "char:5"):
+        for shape, some in shaped(texts).items():
+            jobs[name, "tamis affine32", shape] = ours(some, name, "affine32")
+        for scheme in ("affine32", "legacy"):
+            jobs[name, f"tamis {scheme}", "as given"] = ours(texts, name, scheme)
+            jobs[name, f"datasketch {scheme}", "hashes given"] = sketched(texts, name, scheme)
+    seconds: dict[tuple[str, str, str], list[float]] = {key: [] for key in jobs}
+    for turn in range(repeats + 1):
+        for key, (_, job) in jobs.items():
+            begin = time.process_time()
+            job()
+            if turn:  # the first one compiles
+                seconds[key].append(time.process_time() - begin)
+    for key, (size, _) in jobs.items():
+        print("{:8}{:22}{:14}".format(*key) + f"{size / 1e6 / statistics.median(seconds[key]):8.1f} MB/s per core")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("texts")
     parser.add_argument("--megabytes", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     texts = load(options.texts, options.megabytes << 20)
-    for name in ("word:5", "char:5"):
-        compare(texts, name, options.repeats)
+    compare(texts, options.repeats)
 
 
 if __name__ == "__main__":

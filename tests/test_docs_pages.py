@@ -216,7 +216,7 @@ def test_chances_of_bands() -> None:
         for similarity in listed.header[1:]:
             assert row[similarity] == f"{1 - (1 - float(similarity) ** rows_) ** bands:.4f}"
     stage = MinhashDedup()
-    assert listed.rows[0]["bands × rows"] == f"{stage.bands} × {stage.rows}"
+    assert listed.rows[0]["bands × rows"] == "{} × {}".format(*stage.banding)
     assert table("dedup", "MinHash", "kind", "tokens").column("kind") == [f"{kind}:N" for kind in TABLE_OF]
 
 

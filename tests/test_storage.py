@@ -21,6 +21,7 @@ from tamis.storage import (
     link_or_copy,
     open_binary,
     read_jsonl,
+    row_groups,
     upload,
     write_text,
     writing,
@@ -59,6 +60,35 @@ def test_bytes_do_not_depend_on_how_rows_arrive(cuts: list[int], tmp_path_factor
     assert metadata.num_row_groups > 1
     assert metadata.row_group(0).total_byte_size < 2 * ROW_GROUP_BYTES
     assert pq.read_table(folder / "one.parquet").equals(table)
+
+
+def test_a_huge_row_stands_alone(tmp_path: Path) -> None:
+    huge, small = rows(1, ROW_GROUP_BYTES), rows(3)
+    table = pa.concat_tables([small, huge, huge, small, huge])
+    for number, step in enumerate([len(table), 1]):
+        with TableWriter(tmp_path / f"{number}.parquet", SCHEMA) as out:
+            for start in range(0, len(table), step):
+                out.write(table.slice(start, step))
+    assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / "1.parquet").read_bytes()
+    metadata = pq.read_metadata(tmp_path / "0.parquet")
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 1, 1, 3, 1]
+    assert pa.concat_tables(row_groups(tmp_path / "0.parquet", ["id", "text"])).equals(table.select(["id", "text"]))
+
+
+def test_long_meta_fills_a_row_group_too(tmp_path: Path) -> None:
+    table = rows(8).set_column(
+        SCHEMA.get_field_index("meta"), SCHEMA.field("meta"), [["m" * (ROW_GROUP_BYTES // 4)] * 8]
+    )
+    with TableWriter(tmp_path / "part.parquet", SCHEMA) as out:
+        out.write(table)
+    assert pq.read_metadata(tmp_path / "part.parquet").num_row_groups == 2
+
+
+def test_row_groups_of_an_empty_file_have_its_columns(tmp_path: Path) -> None:
+    with TableWriter(tmp_path / "part.parquet", SCHEMA):
+        pass
+    [table] = row_groups(tmp_path / "part.parquet", ["text", "id"])
+    assert (table.num_rows, table.schema.names) == (0, ["text", "id"])
 
 
 @pytest.mark.parametrize("form", FORMATS)

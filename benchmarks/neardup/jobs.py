@@ -35,6 +35,8 @@ PEERS: Final = {
 SLOW: Final = {"datatrove": 10.0}
 """MB of a corpus that a peer gets unless told otherwise; rates per MB are compared."""
 
+ABSENT: Final = "not installed"
+
 TARGETS: Final = {
     "datatrove": 100.0,
     "text-dedup": 5.0,
@@ -260,9 +262,10 @@ def signature_table(rows: list[dict[str, Any]]) -> str:
 
 def versions(setup: Setup) -> dict[str, str]:
     """Return the versions of the tools, asked of their interpreters."""
-    found = {"tamis": importlib.metadata.version("tamis")}
+    own = importlib.metadata.version("tamis")
+    found = {"tamis": own, "tamis-parquet": own}
     code = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
     for tool in (name for name in PEERS if "verified" not in name):
         done = subprocess.run([setup.python(tool), "-c", code, tool], capture_output=True, text=True, check=False)
-        found[tool] = done.stdout.strip() or "not installed"
+        found[tool] = done.stdout.strip() or ABSENT
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tamis.errors import UsageError
+from tamis.run.cluster import NAMES, ray_engine, split_address
 from tamis.run.engine import TaskEngine
 from tamis.run.ledger import Ledger
 from tamis.run.local import LocalEngine, default_workers
@@ -38,6 +39,8 @@ class How:
             fit(self.memory, 1)
         if self.engine != "ray" and self.ray_address is not None:
             raise UsageError("--ray-address needs --engine ray")
+        if self.ray_address is not None and self.ray_address not in NAMES:
+            split_address(self.ray_address)
         if self.engine == "ray" and is_remote(output):
             raise UsageError(
                 f"--engine ray cannot write {output}: give -o a folder that all nodes share, and copy it from there"
@@ -47,9 +50,7 @@ class How:
 def open_engine(how: How, ledger: Ledger) -> TaskEngine:
     """Return the engine for a run; close it when done. Raises UsageError, MissingExtra, TamisError."""
     if how.engine == "ray":
-        from tamis.run.cluster import ray_engine
-
-        return ray_engine(ledger, how.workers, how.memory or DEFAULT, how.watcher, how.ray_address)
+        return ray_engine(ledger, how.workers, how.memory, how.watcher, how.ray_address)
     asked = how.workers or default_workers()
     if how.memory is None:
         return LocalEngine(ledger, asked, how.watcher)

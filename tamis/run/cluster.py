@@ -13,12 +13,15 @@ from typing import Any, Final
 
 from tamis.errors import MissingExtra, TamisError, UsageError
 from tamis.run.ledger import Ledger
-from tamis.run.memory import MIB, fit
+from tamis.run.memory import LEAST, MIB, fit, needed, show_size
 from tamis.run.ray import RayEngine, last_line
 from tamis.run.task import Watcher
 
 KNOCK_S: Final = 5.0
 """How long a cluster may take to answer a knock; Ray itself would try for two minutes."""
+
+NAMES: Final = ("auto", "local")
+"""Addresses that are words."""
 
 _STORE_BYTES: Final = 128 * MIB
 """Object store of a Ray started here: only arguments travel through it."""
@@ -29,14 +32,14 @@ _SETTINGS: Final = 4
 
 
 def ray_engine(
-    ledger: Ledger, workers: int | None, memory: int, watcher: Watcher | None, address: str | None
+    ledger: Ledger, workers: int | None, memory: int | None, watcher: Watcher | None, address: str | None
 ) -> RayEngine:
     """Connect to Ray and return an engine on it.
 
     Args:
         ledger: Where finished tasks lie; storage that all nodes share.
         workers: Most tasks at one time (None: as many as there are cores); cores of a Ray that is started here.
-        memory: Bytes that workers and tasks of one node may take.
+        memory: Bytes that the workers of one node may take; None where no task needs a bound.
         watcher: Hears of progress.
         address: ``HOST:PORT``, ``ray://HOST:PORT``, ``auto``, ``local``; None for ``RAY_ADDRESS``, a cluster that runs
             on this machine, or else one started for this run.
@@ -51,9 +54,20 @@ def ray_engine(
         _connect(ray, workers, memory, watcher, address or os.environ.get("RAY_ADDRESS"))
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        cores = int(max((node.get("CPU", 0) for node in nodes), default=1))
-        each = fit(memory, max(1, min(cores, workers or cores)))
-        return RayEngine(ledger, 1, watcher, each.memory, ray=ray, limit=workers, connected=mine)
+        largest = int(max((node.get("CPU", 0) for node in nodes), default=1))
+        at_once = max(1, min(largest, workers or largest))
+        share, each = LEAST, 1
+        if memory is not None:
+            node = fit(memory, at_once)
+            held = max(1, node.workers)
+            share, each = node.memory // held, 1 if held == at_once else -(-largest // held)
+        engine = RayEngine(ledger, 1, watcher, ray=ray, share=share, cores=each, limit=workers, connected=mine)
+        if memory is not None and each > 1:
+            engine.say(
+                f"--memory {show_size(memory)} holds {held} of {at_once} workers of a node; "
+                f"all of them from {show_size(needed(at_once))}"
+            )
+        return engine
     except BaseException:
         if mine:
             ray.shutdown()
@@ -72,9 +86,9 @@ def _module() -> Any:
     return ray
 
 
-def _connect(ray: Any, workers: int | None, memory: int, watcher: Watcher | None, address: str | None) -> None:
+def _connect(ray: Any, workers: int | None, memory: int | None, watcher: Watcher | None, address: str | None) -> None:
     """Connect this process to a cluster."""
-    if address not in (None, "auto", "local"):
+    if address not in (None, *NAMES):
         _knock(address)
         _init(ray, address)
         return
@@ -88,8 +102,7 @@ def _connect(ray: Any, workers: int | None, memory: int, watcher: Watcher | None
             return
     from tamis.run.local import default_workers
 
-    budget = fit(memory, workers or default_workers())
-    cores = max(1, budget.workers)
+    cores = workers or default_workers()
     if watcher:
         watcher.say(f"no Ray cluster named or running: starting one with {cores} cores on this machine for this run")
     _init(
@@ -98,7 +111,7 @@ def _connect(ray: Any, workers: int | None, memory: int, watcher: Watcher | None
         num_cpus=cores,
         include_dashboard=False,
         object_store_memory=_STORE_BYTES,
-        _memory=max(budget.memory, MIB),
+        _memory=fit(memory, cores).memory if memory is not None else None,
     )
 
 
@@ -136,14 +149,19 @@ def _mute() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _knock(address: str) -> None:
-    """Raise TamisError unless something at the address answers as Ray's servers do (gRPC, over HTTP/2)."""
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of a cluster's address. Raises UsageError."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal() or "/" in host or not 0 < int(port) < 1 << 16:
         raise UsageError(f"--ray-address {address!r} is no address; write HOST:PORT, ray://HOST:PORT, auto or local")
+    return host.strip("[]"), int(port)
+
+
+def _knock(address: str) -> None:
+    """Raise TamisError unless something at the address answers as Ray's servers do (gRPC, over HTTP/2)."""
     advice = "is the cluster up, and the address that of its head node?"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), KNOCK_S) as line:
+        with socket.create_connection(split_address(address), KNOCK_S) as line:
             if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
                 return  # the greeting would be another
             line.sendall(_HELLO)

@@ -26,7 +26,7 @@ GAP: Final = 1_500
 RUN: Final = 6
 """Tokens of such a run."""
 
-LIMIT: Final = 1_000_000
+LIMIT: Final = 800_000
 """Characters of both texts that are compared word by word; lines are compared in texts of any length."""
 
 _ALONE = (

@@ -27,7 +27,7 @@ from tamis.run.task import ATTEMPTS, Answer, answer, settle_collector
 from tamis.stage import Done, Task
 
 AHEAD: Final = 4
-"""Tasks handed to Ray per core of the cluster: enough to keep it busy, few enough for a million to wait here."""
+"""Tasks handed to Ray for each that can run at one time: enough to keep it busy; a million wait here, not there."""
 
 SHARED_BYTES: Final = 1 << 16
 """An argument that several tasks share travels once if it is larger than this."""
@@ -60,8 +60,12 @@ class RayEngine(TaskEngine):
     """Runs tasks on the cluster that ``ray`` (the module) is connected to; made by ``tamis.run.cluster``."""
 
     ray: Any = None
+    share: int = 1 << 28
+    """Bytes that a task may take where a node runs as many as its cores allow; ``memory`` is that times ``workers``."""
+    cores: int = 1
+    """Cores that a task asks for: more than one where a node's memory does not hold a worker per core."""
     limit: int | None = None
-    """Most tasks at one time, or None for as many as the cluster has cores."""
+    """Most tasks at one time, or None for as many as the cluster takes."""
     connected: bool = True
     """Whether the connection is this run's own, to be closed with it."""
     _flying: dict[Any, int] = field(default_factory=dict, init=False)
@@ -76,7 +80,7 @@ class RayEngine(TaskEngine):
         (folder / WORK / token).write_text(token)
         path = tuple(str(Path(entry).resolve()) for entry in sys.path)
         self._place = Place(str(folder), str(Path.cwd()), path, code_version(), token)
-        self._remote = self.ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(perform)
+        self._remote = self.ray.remote(num_cpus=self.cores, max_retries=ATTEMPTS - 1, retry_exceptions=False)(perform)
         self._look()
 
     def _look(self) -> None:
@@ -84,8 +88,9 @@ class RayEngine(TaskEngine):
         if time.monotonic() - self._looked < _LOOK_AGAIN_S and self._looked:
             return
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        cores = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
-        self.workers = min(cores, self.limit or cores)
+        places = max(1, sum(int(node.get("CPU", 0)) // self.cores for node in nodes))
+        self.workers = min(places, self.limit or places)
+        self.memory = self.share * self.workers
         self._largest = int(max((node.get("memory", 0) for node in nodes), default=0))
         self._looked = time.monotonic()
 

@@ -62,15 +62,16 @@ def count_chars(batch: TextBatch) -> Ints:
 
 def count_both(batch: TextBatch) -> tuple[Ints, Ints]:
     """Return what ``count_chars`` and ``count_words`` return, at the price of one."""
-    return _count(batch, "word")
+    chars, tokens = _count(batch, "word")
+    return chars, tokens
 
 
-def _count(batch: TextBatch, table: str) -> tuple[Ints, Ints]:
-    """Return characters and tokens of each text."""
+def _count(batch: TextBatch, table: str) -> Ints:
+    """Return characters and tokens of each text, int64 of shape (2, n)."""
     points = load(table).arrays
-    chars, words = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
-    _count_tokens(batch.data, batch.starts, batch.ends, points, ascii_ranges(points.ascii), chars, words)
-    return chars, words
+    out = np.zeros((2, len(batch)), np.int64)
+    _count_tokens(batch.data, batch.starts, batch.ends, points, ascii_ranges(points.ascii), out)
+    return out
 
 
 def ascii_ranges(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -180,9 +181,7 @@ def char_hash(code, entry):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_tokens(  # noqa: PLR0913
-    data, starts, ends, points, ranges, chars, words
-):  # type: ignore[no-untyped-def]
+def _count_tokens(data, starts, ends, points, ranges, out):  # type: ignore[no-untyped-def]
     ascii_hash = points.ascii
     a, b, c, d = ranges[0, 0], ranges[1, 0], ranges[2, 0], ranges[3, 0]
     p, q, r, s = ranges[0, 1], ranges[1, 1], ranges[2, 1], ranges[3, 1]
@@ -225,8 +224,7 @@ def _count_tokens(  # noqa: PLR0913
                     inside = np.int64(1)
                 else:
                     inside = np.int64(0)
-        chars[doc] = leads
-        words[doc] = n
+        out[0, doc], out[1, doc] = leads, n
 
 
 @numba.njit(nogil=True, cache=True)

@@ -14,6 +14,8 @@ from benchmarks.neardup.language import language
 from benchmarks.neardup.peer_shingles import shingles
 from tamis.run.corpus import open_corpus
 
+pytestmark = pytest.mark.slow  # compiles the kernels of the benchmark
+
 
 def jaccard(a: str, b: str) -> float:
     one, other = shingles(a), shingles(b)

@@ -20,7 +20,7 @@ RECIPE = ROOT / "fixtures" / "recipes" / "crawl.yaml"
 
 COMMANDS = {
     "ingest": ["ingest", str(CRAWL), "--shard-size", "20000"],
-    "filter": ["filter", "CORPUS", "--rules", "length(least=5),gopher-quality,gopher-repetition,c4"],
+    "filter": ["filter", "CORPUS", "--rules", "length(min_words=5),gopher-quality,gopher-repetition,c4"],
     "url": ["dedup", "CORPUS", "--by", "url"],
     "exact": ["dedup", "CORPUS", "--by", "exact"],
     "minhash": ["dedup", "CORPUS", "--by", "minhash", "--threshold", "0.6"],
@@ -34,9 +34,11 @@ ENGINES = {
     "ray": ["--engine", "ray"],
 }
 
-SLOW = {(name, "four") for name in COMMANDS if name != "recipe"}
+QUICK = {"alone": {"url", "minhash", "recipe"}, "two": {"ingest", "minhash"}, "four": {"recipe"}, "ray": set(COMMANDS)}
+"""What every run of the tests looks at; the rest is marked slow."""
+
 CASES = [
-    pytest.param(command, engine, marks=[pytest.mark.slow] if (command, engine) in SLOW else [])
+    pytest.param(command, engine, marks=[] if command in QUICK[engine] else [pytest.mark.slow])
     for command in COMMANDS
     for engine in ENGINES
     if not (engine == "alone" and command in ("ingest", "filter"))  # these take no --memory

@@ -176,7 +176,7 @@ def test_a_part_that_lost_nothing_is_what_writing_it_again_gives(
     copy = shutil.copyfile
     monkeypatch.setattr(publish_module.shutil, "copyfile", lambda *paths: (copies.append(paths), copy(*paths)))
     (tmp_path / "load").mkdir()
-    loaded = load_part(str(plain / entry["file"]), [], entry["content"], tmp_path / "load")
+    loaded = load_part(str(plain / entry["file"]), [], entry["content"], None, tmp_path / "load")
     layer = Layer(str(tmp_path / "load"), "load", tuple(loaded["columns"]), len(ROWS))
     shard = Shard(0, "k", str(plain / entry["file"]), len(ROWS), (layer,))
     results = []

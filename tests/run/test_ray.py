@@ -28,7 +28,7 @@ from tamis.run import cluster
 from tamis.run.choose import How
 from tamis.run.cluster import ray_engine
 from tamis.run.ledger import Ledger, task_key
-from tamis.run.memory import DEFAULT
+from tamis.run.memory import DEFAULT, fit, needed
 from tamis.run.ray import RayEngine
 from tamis.stage import Task
 from tests.run import sleeper
@@ -134,12 +134,13 @@ def test_closing_ends_what_runs(ledger: Ledger, connected: str, tmp_path: Path) 
 
 
 def test_memory_for_tasks_is_that_of_a_node(ledger: Ledger, connected: str) -> None:
-    small = ray_engine(ledger, 1, 256 << 20, None, None)
-    large = ray_engine(ledger, 1, 1 << 30, None, None)
-    assert (small.workers, large.workers) == (1, 1)
-    assert 0 < small.memory < large.memory < 1 << 30
-    small.close()
-    large.close()
+    held = [ray_engine(ledger, None, size, None, None) for size in (256 << 20, needed(2) - 1, needed(2), None)]
+    # A node of 2 cores: where the budget holds one worker, a task asks for both.
+    assert [(one.workers, one.cores) for one in held] == [(1, 2), (1, 2), (2, 1), (2, 1)]
+    assert held[0].memory == fit(256 << 20, 2).memory
+    assert held[2].memory == fit(needed(2), 2).memory
+    for one in held:
+        one.close()
 
 
 def serve_once(answer: bytes | None) -> int:
@@ -183,7 +184,7 @@ def test_a_cluster_answers_a_knock(ray_address: str) -> None:
 )
 def test_what_is_no_address_is_a_usage_error(address: str) -> None:
     with pytest.raises(UsageError, match="is no address; write HOST:PORT, ray://HOST:PORT, auto or local"):
-        cluster._knock(address)
+        cluster.split_address(address)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,29 @@ def test_any_bytes_are_survived_and_counted_alike(raw: bytes) -> None:
     assert scanned(raw, load("word")).tolist() == view.token_hash.tolist()
 
 
+mostly_ascii = st.text(st.one_of(st.characters(max_codepoint=127), st.sampled_from(TRICKY)), max_size=60)
+
+
+@given(st.lists(st.one_of(st.none(), mostly_ascii), max_size=4), st.sampled_from(NAMES))
+def test_eight_bytes_at_a_time_count_as_one_by_one(rows: list[str | None], name: str) -> None:
+    batch = batch_of(rows)
+    assert words.count_words(batch, name).tolist() == np.diff(words.word_tokens(batch, name).doc_offsets).tolist()
+    expected = [len(scanned((row or "").encode(), load(name))) for row in rows]
+    assert words.count_words(batch, name).tolist() == expected
+    chars, tokens = words.count_both(batch)
+    assert chars.tolist() == [len(row or "") for row in rows]
+    assert tokens.tolist() == [len(slow_tokens(row or "")) for row in rows]
+
+
+def test_too_many_ranges_of_ascii_word_characters_are_noticed() -> None:
+    hashes = np.zeros(128, np.uint64)
+    hashes[10:18:2] = 1
+    assert len(words.ascii_ranges(hashes)) == 4
+    hashes[127] = 1
+    with pytest.raises(RuntimeError, match="5 ranges"):
+        words.ascii_ranges(hashes)
+
+
 def test_long_runs_of_one_character_do_not_cancel() -> None:
     runs = [char * length for char in "abcxyz9" for length in (*range(1, 260), 1024)]
     swapped = ["a" * 10 + x + "b" * 63 + y for x in "cdefgh" for y in "cdefgh"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ from tamis.curate.dedup.grain import Grain, gathered
 from tamis.curate.dedup.layout import Layout
 from tamis.curate.dedup.records import read_ids
 from tamis.curate.dedup.repeats import Linked
-from tamis.curate.dedup.runs import UPPER
+from tamis.curate.dedup.runs import LOWER, UPPER
 from tamis.run.edits import EDITS, EditWriter
 from tamis.stage import REMOVAL_SCHEMA, ShardView
 from tamis.storage import link_or_copy
@@ -26,8 +27,13 @@ from tamis.text import TextBatch
 DROP: Final = np.dtype([("doc", "<u4"), ("keeper", "<u4"), ("why", "<u4"), ("share", "<f8"), ("value", "<f8")])
 """A document to drop, the one that holds most of its copies (itself: none does), which rule, share repeated, value."""
 
+STRETCH: Final = np.dtype([("row", "<i8"), ("first", "<i8"), ("last", "<i8")])
+"""Units of a row, first and last + 1, that are repeated."""
+
+HOLDER: Final = np.dtype([("row", "<i8"), ("doc", "<i8"), ("runs", "<i8"), ("first", "<i8")])
+"""A row, a document that holds the best place of runs of it, how many, and the first of them."""
+
 DROPPED: Final = "dropped.npy"
-_LOWER: Final = np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +79,71 @@ def decide(
     first = 0
     with EditWriter(out) as edits:
         for table in gathered(view, ["text"]):
-            links = linked.before(first + table.num_rows)
-            rows, begin, end = _runs(links, grain.width, base)
-            chosen = np.unique(rows)
-            batch = TextBatch(table.column("text").take(pa.array(chosen.astype(np.int64) - first)))
-            cuts = Cuts(np.searchsorted(rows, np.append(chosen, first + table.num_rows)), begin, end)
-            found = unit_spans(batch, grain.unit, tables, cuts, verdicts.min_tokens > 0)
-            gone = _judge(found.counted, verdicts)
+            stop = first + table.num_rows
+            found, holders = _read(linked.before(stop), grain.width, base)
+            chosen = np.unique(found["row"])
+            batch = TextBatch(table.column("text").take(pa.array(chosen - first)))
+            cuts = Cuts(np.searchsorted(found["row"], [*chosen, stop]), found["first"].copy(), found["last"].copy())
+            spans = unit_spans(batch, grain.unit, tables, cuts, verdicts.min_tokens > 0)
+            gone = _judge(spans.counted, verdicts)
             gone["doc"] = chosen[gone["doc"]] + base
-            _find_keepers(gone, links, base)
+            _find_keepers(gone, holders, base)
             dropped.append(gone)
             stays = ~np.isin(chosen + base, gone["doc"])
             if verdicts.drop_at is None:
-                spans = stays[found.text]
-                edits.write(chosen[found.text[spans]], found.start[spans], found.end[spans])
+                cut = stays[spans.text]
+                edits.write(chosen[spans.text[cut]], spans.start[cut], spans.end[cut])
                 notes["documents_cut"] += int(stays.sum())
-                notes["spans_cut"] += int(spans.sum())
-                notes["bytes_cut"] += int(found.counted("cut_bytes")[stays].sum())
-            first += table.num_rows
+                notes["spans_cut"] += int(cut.sum())
+                notes["bytes_cut"] += int(spans.counted("cut_bytes")[stays].sum())
+            first = stop
     np.save(out / DROPPED, np.concatenate(dropped))
     return {"notes": notes}
 
 
-def _runs(
-    links: NDArray[np.void], width: int, base: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return row, first unit and last + 1 of what each link says is repeated, by row and first unit.
+def _read(parts: Iterable[NDArray[np.void]], width: int, base: int) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Return what links say: stretches of units that are repeated, by row and first unit, and who holds their best.
 
     A run that overlaps its own best place is repeated only from the end of that place on: one word a thousand times
     keeps its first run whole.
     """
-    rows, units = (links["key"] >> UPPER).astype(np.int64), (links["key"] & _LOWER).astype(np.int64)
-    best, best_units = (links["best"] >> UPPER).astype(np.int64), (links["best"] & _LOWER).astype(np.int64)
-    begin = np.where(best == rows + base, np.maximum(units, best_units + width), units)
-    order = np.lexsort((begin, rows))
-    return rows[order], begin[order], (units + width)[order]
+    stretches, holders = [np.empty(0, STRETCH)], [np.empty(0, HOLDER)]
+    for links in parts:
+        rows, units = links["key"] >> UPPER, links["key"] & LOWER
+        own = links["best"] >> UPPER == rows + np.uint64(base)
+        begin = np.where(own, np.maximum(units, (links["best"] & LOWER) + np.uint64(width)), units)
+        stretches.append(_joined((rows << UPPER) + begin, links["key"] + np.uint64(width)))
+        holders.append(_counted(links[~own]))
+    joined = np.concatenate(stretches)
+    return joined[np.lexsort((joined["first"], joined["row"]))], np.concatenate(holders)
+
+
+def _joined(begin: NDArray[np.uint64], end: NDArray[np.uint64]) -> NDArray[np.void]:
+    """Return stretches given by packed row and unit, those that touch made one."""
+    order = np.argsort(begin, kind="stable")
+    begin, reach = begin[order], np.maximum.accumulate(end[order])  # a later row reaches further than any before
+    heads = np.ones(len(begin), np.bool_)
+    heads[1:] = begin[1:] > reach[:-1]
+    tails = np.ones(len(begin), np.bool_)
+    tails[:-1] = heads[1:]
+    found = np.empty(int(heads.sum()), STRETCH)
+    found["row"], found["first"] = begin[heads] >> UPPER, begin[heads] & LOWER
+    found["last"] = reach[tails] & LOWER
+    return found
+
+
+def _counted(links: NDArray[np.void]) -> NDArray[np.void]:
+    """Return how many runs of a row have their best place in another document, and the first of them."""
+    rows, best = links["key"] >> UPPER, links["best"] >> UPPER
+    order = np.argsort((rows << UPPER) | best, kind="stable")  # in a row and document, the order of the text
+    rows, best = rows[order], best[order]
+    heads = np.ones(len(order), np.bool_)
+    heads[1:] = (rows[1:] != rows[:-1]) | (best[1:] != best[:-1])
+    places = np.flatnonzero(heads)
+    found = np.empty(len(places), HOLDER)
+    found["row"], found["doc"] = rows[places], best[places]
+    found["runs"], found["first"] = np.diff(np.append(places, len(order))), links["key"][order[places]] & LOWER
+    return found
 
 
 def _judge(counted: Any, verdicts: Verdicts) -> NDArray[np.void]:
@@ -130,22 +166,19 @@ def _judge(counted: Any, verdicts: Verdicts) -> NDArray[np.void]:
     return gone
 
 
-def _find_keepers(gone: NDArray[np.void], links: NDArray[np.void], base: int) -> None:
+def _find_keepers(gone: NDArray[np.void], holders: NDArray[np.void], base: int) -> None:
     """Name for each document the one that holds the best place of most of its runs; of several, the first in it."""
     gone["keeper"] = gone["doc"]
-    docs = (links["key"] >> UPPER).astype(np.int64) + base
-    best = (links["best"] >> UPPER).astype(np.int64)
-    chosen = np.flatnonzero((docs != best) & np.isin(docs, gone["doc"]))
-    docs, best = docs[chosen], best[chosen]
-    order = np.lexsort((best, docs))  # stable: within both, the order of the text
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (docs[order][1:] != docs[order][:-1]) | (best[order][1:] != best[order][:-1])
-    heads = np.flatnonzero(first)
-    counts = np.diff(np.append(heads, len(order)))
-    places = order[heads]
-    ranking = np.lexsort((places, -counts, docs[places]))
-    named, at = np.unique(docs[places][ranking], return_index=True)
-    gone["keeper"][np.searchsorted(gone["doc"], named)] = best[places][ranking][at]
+    mine = holders[np.isin(holders["row"] + base, gone["doc"])]
+    order = np.lexsort((mine["first"], mine["doc"], mine["row"]))
+    mine = mine[order]  # a long text comes in several parts: add them up
+    heads = np.ones(len(mine), np.bool_)
+    heads[1:] = (mine["row"][1:] != mine["row"][:-1]) | (mine["doc"][1:] != mine["doc"][:-1])
+    total = np.bincount(np.cumsum(heads) - 1, weights=mine["runs"], minlength=0)
+    mine = mine[heads]
+    ranking = np.lexsort((mine["first"], -total, mine["row"]))
+    rows, at = np.unique(mine["row"][ranking], return_index=True)
+    gone["keeper"][np.searchsorted(gone["doc"], rows + base)] = mine["doc"][ranking][at]
 
 
 def settle(folders: Sequence[Path], out: Path) -> dict[str, Any]:
@@ -183,20 +216,21 @@ def write_cover(
     ids = np.empty(len(distinct), object)
     for place, at, rows in layout.by_folder(distinct):
         ids[at] = read_ids(layout.folders[place], rows)
-    named = ids[which]
-    details = [
-        json.dumps({"keeper": one} if found else {"share": share}, ensure_ascii=False)
-        for one, found, share in zip(named, keepers != gone["doc"], gone["share"].tolist(), strict=True)
-    ]
+    details = pa.array([json.dumps({"keeper": one}, ensure_ascii=False) for one in ids], pa.string()).take(
+        pa.array(which)
+    )
+    alone = keepers == gone["doc"]
+    shares = pa.array([json.dumps({"share": share}) for share in gone["share"][alone].tolist()], pa.string())
+    details = pc.replace_with_mask(details, pa.array(alone), shares)
     rules = verdicts.rules
     columns = {
         "row": pa.array((gone["doc"].astype(np.int64) - layout.bases[position]).astype(np.uint32)),
         "outcome": pa.repeat("dropped", len(gone)),
-        "reason": pa.array([rules[why][0] for why in gone["why"]], pa.string()),
+        "reason": pa.array([reason for reason, _ in rules]).take(pa.array(gone["why"])),
         "rule": pa.nulls(len(gone), pa.string()),
         "value": pa.array(gone["value"]),
-        "threshold": pa.array([rules[why][1] for why in gone["why"]], pa.float64()),
-        "detail": pa.array(details, pa.string()),
+        "threshold": pa.array([threshold for _, threshold in rules]).take(pa.array(gone["why"])),
+        "detail": details,
     }
     pq.write_table(pa.table(columns, schema=REMOVAL_SCHEMA), out / "removed.parquet", compression="lz4")
     if (decided / EDITS).is_file():

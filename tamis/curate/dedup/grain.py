@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tamis.curate.dedup.keeper import Keeper
 from tamis.curate.dedup.records import Facts, RecordWriter, hashes128
 from tamis.curate.dedup.repeats import Linked
-from tamis.curate.dedup.runs import UPPER, RunWriter
+from tamis.curate.dedup.runs import LOWER, UPPER, RunWriter
 from tamis.stage import ShardView
 from tamis.text import TextBatch
 
@@ -106,12 +106,12 @@ def marked_runs(
     first = 0
     with RunWriter(out, records) as writer:
         for table in gathered(view, ["text"]):
-            links = linked.before(first + table.num_rows)["key"]
-            rows = (links >> UPPER).astype(np.int64) - first
+            links = [np.empty(0, np.uint64), *(part["key"] for part in linked.before(first + table.num_rows))]
+            keys = np.concatenate(links)
+            rows = (keys >> UPPER).astype(np.int64) - first
             chosen = np.unique(rows)
             batch = TextBatch(table.column("text").take(pa.array(chosen)))
-            units = (links & np.uint64(0xFFFFFFFF)).astype(np.int64)
-            marks = Marks(np.searchsorted(rows, [*chosen, table.num_rows]), units)
+            marks = Marks(np.searchsorted(rows, [*chosen, table.num_rows]), (keys & LOWER).astype(np.int64))
             walk = Walk.start(grain.width)
             while not walk.ended(batch):
                 start = writer.held

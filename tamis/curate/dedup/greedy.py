@@ -66,24 +66,18 @@ def _needed(size, other, threshold, verify):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _shared(left, a, a_end, right, b, b_end, needed):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Return the size of the intersection of two sorted sets, or -1 as soon as it cannot reach ``needed``."""
+    # No branch on which is less: that is what a branch predictor cannot know.
+    first, other_first = a, b
     spare_a, spare_b = a_end - a - needed, b_end - b - needed
     shared = np.int64(0)
     while a < a_end and b < b_end:
         one, other = left[a], right[b]
-        if one == other:
-            shared += 1
-            a += 1
-            b += 1
-        elif one < other:
-            a += 1
-            spare_a -= 1
-            if spare_a < 0:
-                return np.int64(-1)
-        else:
-            b += 1
-            spare_b -= 1
-            if spare_b < 0:
-                return np.int64(-1)
+        a_step, b_step = np.int64(one <= other), np.int64(other <= one)
+        a += a_step
+        b += b_step
+        shared += a_step & b_step
+        if a - first - shared > spare_a or b - other_first - shared > spare_b:
+            return np.int64(-1)
     return shared if shared >= needed else np.int64(-1)
 
 
@@ -112,6 +106,38 @@ def _first_match(sets, doc, others, found, rule):  # type: ignore[no-untyped-def
 
 
 @numba.njit(nogil=True, cache=True)
+def _mark(marks, span, member):  # type: ignore[no-untyped-def]
+    """Set the bit of a member; ``span`` holds the first and last word with one."""
+    word = member >> 6
+    marks[word] |= np.uint64(1) << np.uint64(member & 63)
+    span[0] = min(span[0], word)
+    span[1] = max(span[1], word)
+
+
+@numba.njit(nogil=True, cache=True)
+def _take(marks, span, found):  # type: ignore[no-untyped-def]
+    """Write the marked members, rising, into ``found`` and clear the marks; return how many.
+
+    Bits come out in order and each once: several times as fast as sorting, where a document has hundreds of candidates.
+    """
+    count = 0
+    for word in range(span[0], span[1] + 1):
+        bits = marks[word]
+        if bits == 0:
+            continue
+        marks[word] = 0
+        for bit in range(64):
+            if bits & np.uint64(1):
+                found[count] = (word << 6) + bit
+                count += 1
+            bits >>= np.uint64(1)
+            if bits == 0:
+                break
+    span[0], span[1] = len(marks), -1
+    return count
+
+
+@numba.njit(nogil=True, cache=True)
 def sieve(sets, buckets_of, capacity, settings, state):  # type: ignore[no-untyped-def]  # long: one loop over shared state
     """Take documents from the best keeper to the worst; remove those that are near a kept one.
 
@@ -134,23 +160,18 @@ def sieve(sets, buckets_of, capacity, settings, state):  # type: ignore[no-untyp
     keeper, value, members = state
     n = len(keeper)
     filled = np.zeros(len(capacity) - 1, np.int64)
-    stamp = np.full(n, -1, np.int64)
-    found = np.empty(most, np.int64)
+    marks, span = np.zeros((n >> 6) + 1, np.uint64), np.array([(n >> 6) + 1, -1])
+    found = np.empty(min(most, n), np.int64)
     overflow, compared = 0, 0
     for doc in range(n):
         if keeper[doc] != -1:
             continue
         if doc >= fixed:
-            count = 0
             for i in range(bounds[doc], bounds[doc + 1]):
                 bucket = buckets[i]
                 for j in range(capacity[bucket], capacity[bucket] + filled[bucket]):
-                    other = members[j]
-                    if stamp[other] != doc:
-                        stamp[other] = doc
-                        found[count] = other
-                        count += 1
-            found[:count].sort()
+                    _mark(marks, span, members[j])
+            count = _take(marks, span, found)
             keeper[doc], value[doc], tried = _first_match(sets, doc, sets, found[:count], (threshold, verify))
             compared += tried
             if keeper[doc] >= 0:
@@ -183,27 +204,18 @@ def compare(both, buckets_of, kept, rule, state):  # type: ignore[no-untyped-def
     bounds, buckets = buckets_of
     begins, members = kept
     keeper, value = state
-    stamp = np.full(len(others[1]), -1, np.int64)
+    n = len(others[1])
+    marks, span = np.zeros((n >> 6) + 1, np.uint64), np.array([(n >> 6) + 1, -1])
+    found = np.empty(n, np.int64)
     compared = 0
     for doc in range(len(keeper)):
         if keeper[doc] != -1:
             continue
-        most = 0
         for i in range(bounds[doc], bounds[doc + 1]):
             if buckets[i] >= 0:
-                most += begins[buckets[i] + 1] - begins[buckets[i]]
-        found = np.empty(most, np.int64)
-        count = 0
-        for i in range(bounds[doc], bounds[doc + 1]):
-            if buckets[i] < 0:
-                continue
-            for j in range(begins[buckets[i]], begins[buckets[i] + 1]):
-                other = members[j]
-                if stamp[other] != doc:
-                    stamp[other] = doc
-                    found[count] = other
-                    count += 1
-        found[:count].sort()
+                for j in range(begins[buckets[i]], begins[buckets[i] + 1]):
+                    _mark(marks, span, members[j])
+        count = _take(marks, span, found)
         keeper[doc], value[doc], tried = _first_match(sets, doc, others, found[:count], rule)
         compared += tried
     return compared

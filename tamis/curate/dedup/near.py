@@ -66,7 +66,7 @@ def audit_bands(threshold: float, permutations: int) -> tuple[int, int]:
 def disk_needed(corpus: Corpus, hasher: MinHasher, threshold: float) -> int:
     """Return the bytes of temporary files that ``near_pairs`` writes before it compares."""
     bands, _ = audit_bands(threshold, hasher.permutations)
-    return sum(int(entry["rows"]) for entry in corpus.parts) * (hasher.permutations * 8 + bands * 8)
+    return sum(int(entry["rows"]) for entry in corpus.parts) * (hasher.permutations * 4 + bands * 8)
 
 
 def near_pairs(corpus: Corpus, hasher: MinHasher, threshold: float, scratch: Path) -> Found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,19 +88,20 @@ class Linked:
         self._next = 0
         self._held = np.empty(0, LINK)
 
-    def before(self, stop: int) -> NDArray[np.void]:
-        """Return the links of rows below ``stop`` that were not returned yet.
+    def before(self, stop: int) -> Iterator[NDArray[np.void]]:
+        """Yield the links of rows below ``stop`` that were not given out yet, part by part of the runs.
 
         ``key`` holds the row of the shard; ``best`` the number of the document.
         """
-        held = [self._held]
-        while self._next < len(self._firsts) and self._firsts[self._next] >> 32 < stop:
-            held.append(self._part(self._next))
+        while True:
+            count = int(np.searchsorted(self._held["key"], np.uint64(stop << 32)))
+            links, self._held = self._held[:count], self._held[count:]
+            if count:
+                yield links
+            if len(self._held) or self._next == len(self._firsts) or self._firsts[self._next] >> 32 >= stop:
+                return
+            self._held = self._part(self._next)
             self._next += 1
-        links = np.concatenate(held) if len(held) > 1 else held[0]
-        count = int(np.searchsorted(links["key"], np.uint64(stop << 32)))
-        self._held = links[count:]
-        return links[:count]
 
     def _part(self, part: int) -> NDArray[np.void]:
         """Return the links of one part of the runs: those within it, with what other parts know of their best."""

@@ -27,6 +27,7 @@ PART_ITEMS: Final = 1 << 20
 
 MOST_BITS: Final = 12
 UPPER: Final = np.uint64(32)
+LOWER: Final = np.uint64(0xFFFFFFFF)
 
 
 class RunWriter:
@@ -128,11 +129,22 @@ def best_first(
     hashes: NDArray[np.uint64], rank: NDArray[np.int64], units: NDArray[np.uint32]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the order by hash, then rank of the document, then unit, and where in it a hash begins."""
-    order = np.lexsort((units, rank, hashes[:, 1], hashes[:, 0]))
-    ordered = hashes[order]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    halves = np.ascontiguousarray(hashes.T)
+    place = (rank.astype(np.uint64) << UPPER) | units
+    order = np.lexsort((place, halves[0]))
+    first = _changes(halves[0][order])
+    second = _changes(halves[1][order])
+    if (second & ~first).any():  # equal in the first half alone: all but never
+        order = np.lexsort((place, halves[1], halves[0]))
+        first = _changes(halves[0][order]) | _changes(halves[1][order])
     return order, first
+
+
+def _changes(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell which values differ from the one before; the first does."""
+    found = np.ones(len(values), np.bool_)
+    found[1:] = values[1:] != values[:-1]
+    return found
 
 
 def packed(upper: NDArray[np.uint32], lower: NDArray[np.uint32]) -> NDArray[np.uint64]:

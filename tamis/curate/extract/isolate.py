@@ -62,8 +62,8 @@ class Isolated:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):
+    def __del__(self, suppress: type[contextlib.suppress] = contextlib.suppress) -> None:
+        with suppress(Exception):  # a default: when the interpreter ends, names of this module may be gone already
             self.close()
 
     def close(self) -> None:

@@ -118,7 +118,7 @@ def test_the_text_names_every_pair(folder: Path) -> None:
 
 def test_misses_come_first(folder: Path) -> None:
     """One band of 24 rows finds few pairs at 0.8: the audit's own bands find what it kept."""
-    truth = [pair for pair in by_force(folder / "blind", 0.8)]
+    truth = by_force(folder / "blind", 0.8)
     assert truth
     lines = (folder / "blind-said").read_text().splitlines()
     assert f"{len(truth):,} at or above the threshold (MISSED)" in lines[1]
@@ -175,7 +175,7 @@ def test_disk_is_what_the_files_take(folder: Path, tmp_path: Path) -> None:
     near_pairs(corpus, HASHER, 0.8, tmp_path)
     taken = sum((tmp_path / name).stat().st_size for name in ("keys.npy", "signatures.npy"))
     needed = disk_needed(corpus, HASHER, 0.8)
-    assert needed / 2 <= taken <= needed + 1024
+    assert needed <= taken <= needed + 256, "and two headers"
 
 
 def tables(rows: list[tuple[float | None, str, str]]) -> list[pa.Table]:

@@ -101,18 +101,17 @@ def check(named: dict[str, str], found: Outcome, threshold: float = 0.8, n: int 
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_small_edits_go_and_large_edits_stay(dedup: Dedup, shared_data: Find, corpus: str, seed: int) -> None:
+def test_small_edits_go_and_large_edits_stay(dedup: Dedup, shared_data: Find, corpus: str) -> None:
     source, least, count = CORPORA[corpus]
     bases = unlike(source(shared_data), least, count)
-    draw = random.Random(seed)
+    draw = random.Random(1)
     words = sorted({word for text in bases for word in tokens(text)})
     named = {f"base {i}": text + " " * 2000 for i, text in enumerate(bases)}  # the longest of its family stays
     small, large = (0.005, 0.01, 0.02), (0.05, 0.1, 0.2)
     for i, text in enumerate(bases):
         named |= {f"{rate} {i}": edited(text, rate, words, draw) for rate in small + large}
 
-    found = dedup(MinhashDedup(), rows_of(named), 4, seed=seed)
+    found = dedup(MinhashDedup(), rows_of(named), 4, seed=1)
     near = check(named, found)
     planted = {
         pair for i in range(count) for rate in small if (pair := frozenset((f"base {i}", f"{rate} {i}"))) in near
@@ -130,17 +129,17 @@ def test_small_edits_go_and_large_edits_stay(dedup: Dedup, shared_data: Find, co
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_templates_that_differ_in_their_content_stay(dedup: Dedup, shared_data: Find, corpus: str) -> None:
-    source, least, count = CORPORA[corpus]
-    header, footer, *others = unlike(source(shared_data), least, count)
-    frame = [TOKEN.findall(text)[:60] for text in (header, footer)]
+    source, _, count = CORPORA[corpus]
     gap = "" if corpus == "chinese" else " "
+    heads = (gap.join(TOKEN.findall(text)[:120]) for text in source(shared_data))
+    header, footer, *others = (TOKEN.findall(text) for text in unlike(heads, 100, count))
+    frame = [header[:60], footer[:60]]
     named = {}
-    for i, text in enumerate(others):
-        body = TOKEN.findall(text)
+    for i, body in enumerate(others):
         # Half of the page is the template: a Jaccard of about a third.
-        named[f"page {i}"] = gap.join(frame[0] + body[:120] + frame[1])
+        named[f"page {i}"] = gap.join(frame[0] + body + frame[1])
         # The same page with another date in the template is a copy.
-        named[f"copy {i}"] = gap.join([*frame[0], f"2024{i:04}"] + body[:120] + frame[1])
+        named[f"copy {i}"] = gap.join([*frame[0], f"2024{i:04}"] + body + frame[1])
     found = dedup(MinhashDedup(), rows_of(named), 3, seed=1)
     near = check(named, found)
     assert near == {frozenset((f"page {i}", f"copy {i}")) for i in range(len(others))}
@@ -150,22 +149,19 @@ def test_templates_that_differ_in_their_content_stay(dedup: Dedup, shared_data: 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_short_texts(dedup: Dedup, shared_data: Find, corpus: str) -> None:
     source, least, count = CORPORA[corpus]
-    gap = "" if corpus == "chinese" else " "
-    named, expected = {}, {}
+    named = {}
     for i, text in enumerate(unlike(source(shared_data), least, count)):
         words = TOKEN.findall(text)[20 * (i % 5) :][:10]
         for length in range(1, 11):
-            named[f"{i}: {length}"] = gap.join(words[:length])
+            named[f"{i}: {length}"] = " ".join(words[:length])
             # Punctuation makes it longer, and changes no token.
-            named[f"{i}: {length} again"] = "“" + gap.join(words[:length]).upper() + "!”"
+            named[f"{i}: {length} again"] = "“" + " ".join(words[:length]).upper() + "!”"
     found = dedup(MinhashDedup(), rows_of(named), 3, seed=1)
     near = check(named, found)
     for i in range(count):
-        for length in range(1, 11):
-            expected[f"{i}: {length}"] = f"{i}: {length} again"
         assert frozenset((f"{i}: 4", f"{i}: 5")) not in near  # one shingle each, and not the same
-        assert frozenset((f"{i}: 8", f"{i}: 9")) not in near  # 4 of 5
-    assert expected
+        assert frozenset((f"{i}: 7", f"{i}: 8")) not in near  # 3 of 4
+        assert frozenset((f"{i}: 8", f"{i}: 9")) in near  # 4 of 5: the threshold itself
     first_tokens = {tuple(tokens(named[f"{i}: 1"])) for i in range(count)}
     kept = {name for name in named if name not in found.removed}
     assert sum(name.endswith(": 1 again") for name in kept) == len(first_tokens)

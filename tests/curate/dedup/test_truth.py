@@ -79,7 +79,7 @@ def test_removals_are_exactly_pairs_of_the_truth(
         assert truth[frozenset((name, keeper))] == pytest.approx(value, abs=1e-6)
     left = sorted(sorted(pair) for pair in near if not pair & found.removed.keys())
     with capsys.disabled():
-        print(f"\n{spec}: {len(found.removed)} removed, {len(left)} of {len(near)} near pairs kept: {left}")
+        print(f"\n{spec}: {len(found.removed)} removed, {len(left)} of {len(near)} near pairs kept: {left}")  # noqa: T201
     assert len(left) <= 0.01 * len(near)
     assert found.notes["bucket_overflow"] == 0
 

@@ -10,22 +10,23 @@ from pathlib import Path
 import pyarrow as pa
 from numba.core.dispatcher import Dispatcher
 from tamis.curate.dedup import MinhashDedup, greedy
-from tamis.text import TextBatch, minhash, shingles, words
+from tamis.text import TextBatch, minhash, permutations, pieces, shingles, words
 from tests.curate.dedup.conftest import apply, shards_of
 
 modules = (words, shingles, minhash, greedy)
 for module in modules:
     module.warm()
-kernels = {name: one for module in modules for name, one in vars(module).items() if isinstance(one, Dispatcher)}
+every = (*modules, permutations, pieces)
+kernels = {name: one for module in every for name, one in vars(module).items() if isinstance(one, Dispatcher)}
 before = {name: len(one.signatures) for name, one in kernels.items()}
-assert sum(map(bool, before.values())) >= 12, before  # the others are compiled into these
+assert sum(map(bool, before.values())) >= 14, before  # the others are compiled into these
 
 text = " ".join(f"word{i}" for i in range(40))
 rows = [{"id": str(i), "text": f"{text} end{i}", "url": None} for i in range(6)]
 assert apply(MinhashDedup(threshold=0.8), shards_of(rows, 2), Path(sys.argv[1])).removed
 batch = TextBatch(pa.array([text, None]))
 words.word_tokens(batch), words.char_counts(batch), words.count_chars(batch), words.count_words(batch)
-minhash.MinHasher().signatures(batch)
+minhash.MinHasher().signatures(batch), minhash.MinHasher(scheme="legacy").signatures(batch)
 after = {name: len(one.signatures) for name, one in kernels.items()}
 assert after == before, {name: (before[name], after[name]) for name in after if after[name] != before[name]}
 """
