@@ -48,8 +48,8 @@ def unit_spans(batch: TextBatch, kind: int, tables: Tables, cuts: Cuts, tokens: 
     """Return the byte spans to cut so that the units in ``cuts`` go and the seams are clean.
 
     Between two units that stay, one of the gaps there were stays: the gap with the most line ends; of several, the
-    first that is not empty. Before the first unit that stays, what stood before the first unit of the text; behind the last one,
-    what stood behind the last unit of the text. A text that keeps no unit has one span over all of it.
+    first that is not empty. Before the first unit that stays: what stood before the first unit of the text; behind the
+    last one: what stood behind the last unit of the text. A text that keeps no unit has one span over all of it.
 
     Args:
         batch: The texts.

@@ -47,7 +47,8 @@ class WordView(NamedTuple):
 
 def count_words(batch: TextBatch, table: str = "word") -> Ints:
     """Return the number of tokens of each text, int64 of shape (n,); a null has 0."""
-    return _count(batch, table)[1]
+    _, tokens = _count(batch, table)
+    return tokens
 
 
 def count_chars(batch: TextBatch) -> Ints:

@@ -21,8 +21,8 @@ class LineDedup:
 
     CCNet's way is the default: lines compared in its normal form and cut (Wenzek et al. 2020; cc_net compares within a
     group of shards and loses the first copy too, here one copy stays). Dolma's way is ``normalise: exact`` with
-    ``action: drop``: its deduper marks repeated paragraphs, which it cuts at "\n" as well, and its mixer drops documents
-    by their share (here exactly, not by a Bloom filter, and but for white space at the ends).
+    ``action: drop``: its deduper marks repeated paragraphs, which it cuts at "\n" too, and its mixer drops documents by
+    their share (here exactly, not by a Bloom filter, and but for white space at the ends).
     """
 
     kind: ClassVar[str] = "line"
@@ -36,7 +36,7 @@ class LineDedup:
     action: Literal["cut", "drop"] = "cut"
     """Cut what is repeated, or drop documents by its share."""
     threshold: float = 0.8
-    """``drop``: least share of the characters of all compared units and others that is repeated."""
+    """``drop``: least share of the characters of all lines that are not blank which is repeated."""
     min_chars: int = 0
     """Shorter units are never compared."""
     min_tokens: int = 0
@@ -62,7 +62,7 @@ class LineDedup:
         return {"method": f"repeated {self.kind}s", "parameters": self.signature(), "measured": False}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
-        """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``spans_cut``, ``bytes_cut``, ``documents_cut``."""
+        """Run the stage as tasks; see ``reduce_spans``."""
         grain = Grain(
             self.unit,
             form=self.normalise,

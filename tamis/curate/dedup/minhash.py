@@ -34,7 +34,7 @@ class MinhashDedup:
     probability 0.99 or more: 21 bands of 6 at 0.8 (0.998; 16 of 8 would find it with only 0.947)."""
     threshold: float = 0.8
     shingle: str = "word:5"
-    """``word:N``, ``word-w:N`` or ``char:N``; see ``tamis.text.shingles``."""
+    """``word:N``, ``word-w:N`` or ``char:N``; see ``tamis.text.shingling``."""
     seed: int = 1
     scheme: Literal["affine32", "legacy"] = "affine32"
     """How datasketch makes its signatures from 2.0 on, or did before."""

@@ -59,7 +59,7 @@ class SentenceDedup:
         return {"method": "repeated sentence spans", "parameters": self.signature(), "measured": False}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
-        """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``spans_cut``, ``bytes_cut``, ``documents_cut``."""
+        """Run the stage as tasks; see ``reduce_spans``."""
         grain = Grain(SENTENCE, self.sentences, keeper=self.keeper)
         drop_at = self.threshold if self.action == "drop" else None
         verdicts = Verdicts("repeated_sentences", drop_at, self.min_doc_words, self.min_num_sentences)

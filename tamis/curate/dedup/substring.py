@@ -51,7 +51,7 @@ class SubstringDedup:
         return {"method": "repeated substrings", "parameters": self.signature(), "measured": False}
 
     def reduce(self, shards: Sequence[ShardView], engine: Engine) -> list[Done]:
-        """Run the stage as tasks; see ``ReduceStage.reduce``. Notes: ``spans_cut``, ``bytes_cut``, ``documents_cut``."""
+        """Run the stage as tasks; see ``reduce_spans``."""
         grain = Grain(TOKEN, self.tokens, gram=max(1, self.tokens // 2), keeper=self.keeper)
         verdicts = Verdicts("repeated_substrings", self.threshold if self.action == "drop" else None)
         return reduce_spans(self.kind, grain, verdicts, shards, engine)

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,36 +87,8 @@ def tokens(text: str) -> list[Unit]:
     return [Unit(start, stop, key, 1) for start, stop, key in token_spans(text)]
 
 
-ABBREVIATIONS = set(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "sr",
-        "jr",
-        "gen",
-        "rep",
-        "sen",
-        "gov",
-        "capt",
-        "lt",
-        "col",
-        "sgt",
-        "rev",
-        "hon",
-        "mt",
-        "vs",
-        "messrs",
-        "mme",
-        "cf",
-    ]
-)
-NUMBERED = set(
-    ["no", "nos", "fig", "figs", "eq", "eqs", "sec", "secs", "vol", "vols", "pp", "p", "ch", "art", "approx", "ca"]
-)
+TITLES = "mr mrs ms dr prof st sr jr gen rep sen gov capt lt col sgt rev hon mt vs messrs mme cf"
+NUMBERED = "no nos fig figs eq eqs sec secs vol vols pp p ch art approx ca"
 MARKS = re.compile("[.!?．。！？｡…‥][.!?．。！？｡…‥\"')\\]”’）」』】》〉〕]*")
 
 
@@ -161,19 +134,19 @@ def _ends(line: str, match: re.Match[str], before: list[Any], after: Any) -> boo
             return False
     if len(before) == 1 and word[0] in "0123456789" and word[-1] in "0123456789":
         return False
-    if word.lower() in ABBREVIATIONS:
+    if word.lower() in TITLES.split():
         return False
-    return not (after is not None and line[after[0]] in "0123456789" and word.lower() in NUMBERED)
+    return not (after is not None and line[after[0]] in "0123456789" and word.lower() in NUMBERED.split())
 
 
 def cut_text(text: str, units: Sequence[Unit], cut: Sequence[bool]) -> str:
-    """Join what is left; between two units that stay, the gap with the most line ends; of several, the first not empty."""
+    """Join what is left by the gap with the most line ends; of several, the first that is not empty."""
     if not units or not any(cut):
         return text
     kept = [i for i, gone in enumerate(cut) if not gone]
     if not kept:
         return ""
-    gaps = [text[a.stop : b.start] for a, b in zip(units, units[1:], strict=False)]
+    gaps = [text[a.stop : b.start] for a, b in pairwise(units)]
     out = text[: units[0].start]
     for i, j in zip(kept, [*kept[1:], None], strict=True):
         out += text[units[i].start : units[i].stop]

@@ -185,8 +185,8 @@ def test_neither_shards_nor_their_order_nor_memory_matter(
 def test_equal_ids_equal_rows_and_equal_shards(tmp_path: Path) -> None:
     part = shards([row("a", "x\ny"), row("a", "x\nz z"), row("b", "x")], 1)[0]
     twin = type(part)(part.table, 1)
-    for given in ([part, twin], [twin, part]):
-        found = result_of(LineDedup(), given, tmp_path / str(given[0].index))
+    for pair in ([part, twin], [twin, part]):
+        found = result_of(LineDedup(), pair, tmp_path / str(pair[0].index))
         assert sorted(found.removed) == ["a", "b"]
         assert sum(file == b"" for file in found.files) == 1
 

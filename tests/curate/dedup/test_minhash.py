@@ -1,23 +1,16 @@
-import gzip
 import json
-import lzma
 import random
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.curate.dedup import MinhashDedup, bands, components, equal, flow
 from tamis.errors import UsageError
-from tamis.text import TextBatch
 from tamis.text.hashing import hash_text
-from tamis.text.minhash import MinHasher
-from tamis.text.shingles import Shingling
 
 from .conftest import MemoryShard, Outcome, shards_of
 
@@ -200,116 +193,6 @@ def test_a_full_bucket_is_counted(dedup: Dedup) -> None:
     assert found.removed == {}
     assert found.notes["bucket_overflow"] > 0
     assert found.notes["bucket_overflow"] == dedup(stage, rows, 3, seed=2).notes["bucket_overflow"]
-
-
-def changed(text: str, rate: float, draw: random.Random) -> str:
-    """The text with this share of its words (characters, where it is Chinese) replaced by ones found nowhere else."""
-    pieces = re.findall(r"[一-鿿]|\w+|\W+", text)
-    places = [i for i, piece in enumerate(pieces) if re.match(r"\w", piece)]
-    for i in draw.sample(places, max(1, round(len(places) * rate))):
-        pieces[i] = chr(0x3400 + draw.randrange(6000)) if pieces[i] >= "一" else f"q{draw.randrange(10**9)}"
-    return "".join(pieces)
-
-
-def check_planted(dedup: Dedup, texts: list[str]) -> None:
-    assert len(texts) >= 40
-    draw = random.Random(11)
-    rows = [doc(f"base{i}", text + " " * 500) for i, text in enumerate(texts)]  # the longest of its family
-    near, far = [], []
-    for i, text in enumerate(texts):
-        near += [doc(f"near{i}-{rate}", changed(text, rate, draw)) for rate in (0.005, 0.01, 0.02)]
-        far += [doc(f"far{i}-{rate}", changed(text, rate, draw)) for rate in (0.1, 0.2)]
-    found = dedup(MinhashDedup(), rows + near + far, 4, seed=7)
-    sets = {row["id"]: plain_sets(row["text"]) for row in rows + near + far}
-    truth = {row["id"] for row in near if jaccard(sets[row["id"]], sets["base" + row["id"][4:].split("-")[0]]) >= 0.8}
-    assert len(truth) > 0.8 * len(near)
-    assert len(truth & found.removed.keys()) >= 0.99 * len(truth)
-    assert not any(name.startswith(("far", "base")) for name in found.removed)
-    for name, (keeper, value) in found.removed.items():
-        assert jaccard(sets[name], sets[keeper]) == pytest.approx(value, abs=1e-12)
-        assert value >= 0.8
-
-
-def plain_sets(text: str) -> set[tuple[str, ...]]:
-    tokens = re.findall(r"[㐀-鿿]|[^\W_㐀-鿿]+", text.lower())
-    return {tuple(tokens[i : i + 5]) for i in range(max(1, len(tokens) - 4))}
-
-
-def etcd(find: Callable[[str], Path]) -> list[Row]:
-    with lzma.open(find(ETCD) / "docs.jsonl.xz", "rt", encoding="utf-8") as lines:
-        return [doc(row["id"], row["text"]) for row in map(json.loads, lines)]
-
-
-def test_planted_copies_of_real_english(dedup: Dedup, shared_data: Callable[[str], Path]) -> None:
-    seen: list[set[Any]] = []
-    texts: list[str] = []
-    for row in etcd(shared_data):
-        own = plain_sets(row["text"])
-        if len(own) > 300 and all(jaccard(own, other) < 0.3 for other in seen) and row["text"].isascii():
-            seen.append(own)
-            texts.append(row["text"])
-        if len(texts) == 40:
-            break
-    check_planted(dedup, texts)
-
-
-def test_planted_copies_of_real_chinese(dedup: Dedup, shared_data: Callable[[str], Path]) -> None:
-    path = shared_data("schemas/ymcui__cmrc2018/squad-style-data/cmrc2018_trial.json")
-    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
-    texts = [one["context"] for article in articles for one in article["paragraphs"]]
-    # Characters on which the plain definition of this test and the table cannot differ.
-    plain = re.compile(r"[一-鿿\x20-\x7e，。、：；“”《》（）\n]{300,}")
-    check_planted(dedup, [text for text in texts if plain.fullmatch(text)][:60])
-
-
-def test_planted_copies_of_chinese(dedup: Dedup) -> None:
-    draw = random.Random(2)
-    common = [chr(0x4E00 + i * 7) for i in range(1200)]
-    texts = ["".join(draw.choice(common) + draw.choice(["", "", "，", "。\n"]) for _ in range(500)) for _ in range(40)]
-    check_planted(dedup, texts)
-
-
-@pytest.mark.parametrize(("spec", "file"), [("word-w:5", "pairs_word5.tsv.gz"), ("char:5", "pairs_char5.tsv.gz")])
-def test_against_the_exact_pairs_of_real_documents(
-    dedup: Dedup,
-    shared_data: Callable[[str], Path],
-    record_property: Callable[[str, object], None],
-    spec: str,
-    file: str,
-) -> None:
-    rows = etcd(shared_data)
-    with gzip.open(shared_data(ETCD) / file, "rt", encoding="utf-8") as lines:
-        pairs = [line.rstrip("\n").split("\t") for line in lines][1:]
-    truth = {frozenset((a, b)): float(value) for a, b, value in pairs}
-    near = {pair for pair, value in truth.items() if value >= 0.8}
-
-    stage = MinhashDedup(shingle=spec)
-    candidates = pairs_of_bands(rows, stage)
-    recall = len(near & candidates) / len(near)
-
-    found = dedup(stage, rows, 5, seed=4)
-    for name, (keeper, value) in found.removed.items():
-        assert truth[frozenset((name, keeper))] == pytest.approx(value, abs=2e-6)
-        assert value >= 0.8
-    left = [pair for pair in near if not pair & found.removed.keys()]
-    record_property("candidate_recall", recall)
-    record_property("kept_pairs", f"{len(left)} of {len(near)}")
-    assert recall >= 0.99
-    assert len(left) <= 0.01 * len(near)
-    assert found.notes["bucket_overflow"] == 0
-
-
-def pairs_of_bands(rows: list[Row], stage: MinhashDedup) -> set[frozenset[str]]:
-    hasher = MinHasher(Shingling.parse(stage.shingle), stage.permutations, stage.seed)
-    keys = hasher.band_keys(TextBatch(pa.array([row["text"] for row in rows])), *stage.banding).keys
-    found: set[frozenset[str]] = set()
-    for band in keys.tolist():
-        buckets: dict[int, list[str]] = {}
-        for row, key in zip(rows, band, strict=True):
-            for other in buckets.setdefault(key, []):
-                found.add(frozenset((row["id"], other)))
-            buckets[key].append(row["id"])
-    return found
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_order_within_a_hash_whichever_half_tells_it_apart(items: list[tuple[int
     order, first = best_first(table[:, :2].astype(np.uint64), table[:, 2], table[:, 3].astype(np.uint32))
     assert [items[i] for i in order] == sorted(items)
     heads = [items[i][:2] for i in order[first]]
-    assert heads == sorted(set(one[:2] for one in items))
+    assert heads == sorted({one[:2] for one in items})
 
 
 def test_values_that_are_not_alone() -> None:
