@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from tamis import __version__
 from tamis.document import FORMAT_VERSION, REMOVED_SCHEMA, SCHEMA
+from tamis.run.corpus import DROPPED, SIZES
 from tamis.run.ledger import code_version
+from tamis.run.measure import measure, write_sizes
 from tamis.run.publish import write_json
 from tamis.storage import TableWriter, content_hash
 
@@ -32,21 +34,27 @@ def rows_table(ids: pa.Array, texts: pa.Array, name: str, first: int) -> pa.Tabl
 
 
 def write_part(folder: Path, index: int, tables: Iterable[pa.Table]) -> list[dict[str, Any]]:
-    """Write one part and its empty list of dropped rows; return their manifest entries."""
-    entries = []
-    (folder / "dropped").mkdir(parents=True, exist_ok=True)
-    for name, schema, content in (
-        (f"dropped/part-{index:05}.parquet", REMOVED_SCHEMA, ()),
-        (f"part-{index:05}.parquet", SCHEMA, tables),
-    ):
-        path = folder / name
-        with TableWriter(path, schema) as out:
-            for table in content:
-                out.write(table)
-        entries.append(
-            {"file": name, "rows": out.rows, "bytes": path.stat().st_size, "content": content_hash(str(path))}
-        )
-    return entries
+    """Write one part, its empty list of dropped rows and its sizes; return their manifest entries."""
+    name = f"part-{index:05}.parquet"
+    for place in (DROPPED, SIZES):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    sizes = []
+    with TableWriter(folder / name, SCHEMA) as out:
+        for table in tables:
+            out.write(table)
+            sizes.append(pa.table(measure(table.column("text"))))
+    with TableWriter(folder / DROPPED / name, REMOVED_SCHEMA):
+        pass
+    write_sizes(folder / SIZES / name, sizes)
+    return [
+        _entry(folder, file, rows) for file, rows in ((DROPPED + name, 0), (name, out.rows), (SIZES + name, out.rows))
+    ]
+
+
+def _entry(folder: Path, file: str, rows: int) -> dict[str, Any]:
+    """Return what the manifest says of a file."""
+    path = folder / file
+    return {"file": file, "rows": rows, "bytes": path.stat().st_size, "content": content_hash(str(path))}
 
 
 def finish(folder: Path, entries: Iterable[dict[str, Any]], made: dict[str, Any]) -> None:

@@ -174,14 +174,15 @@ def _same(text: str, documents: int) -> Iterator[pa.Table]:
 def _save(folder: Path, tables: Iterable[pa.Table], rows_a_part: int) -> None:
     """Write tables as a corpus folder, so many rows a part at least."""
     entries: list[dict[str, Any]] = []
+    parts = 0
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
         if sum(one.num_rows for one in held) >= rows_a_part:
-            entries += write_part(folder, len(entries) // 2, held)
-            held = []
+            entries += write_part(folder, parts, held)
+            parts, held = parts + 1, []
     if held:
-        entries += write_part(folder, len(entries) // 2, held)
+        entries += write_part(folder, parts, held)
     finish(folder, entries, {"benchmark": {"worst": folder.name}})
 
 

@@ -40,8 +40,10 @@ class LocalEngine(TaskEngine):
             return
         while waiting or any(worker.task is not None for worker in self._pool):
             busy = sum(worker.task is not None for worker in self._pool)
-            while len(self._pool) < min(self.workers, busy + len(waiting)):
-                self._pool.append(start_worker(self.ledger))
+            if len(self._pool) < (wanted := min(self.workers, busy + len(waiting))):
+                give_back()  # what planning took; this process only waits from here on
+                while len(self._pool) < wanted:
+                    self._pool.append(start_worker(self.ledger))
             self._hand_out(tasks, waiting)
             for worker, reply in self._replies():
                 if reply is None:

@@ -20,7 +20,7 @@ DEFAULT: Final = 2048 * MIB
 MINIMUM: Final = 256 * MIB
 """Least budget: below it not even one process with compiled kernels can work."""
 
-PARENT: Final = 88 * MIB
+PARENT: Final = 104 * MIB
 """Taken by the process that hands out tasks: Python, Arrow, the plan. All three measured on Linux, x86-64."""
 WORKER: Final = 208 * MIB
 """Taken by a worker before its task takes anything: Python, Arrow, numba and the kernels."""

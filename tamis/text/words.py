@@ -47,7 +47,7 @@ class WordView(NamedTuple):
 
 def count_words(batch: TextBatch, table: str = "word") -> Ints:
     """Return the number of tokens of each text, int64 of shape (n,); a null has 0."""
-    _, tokens = _count(batch, table)
+    tokens: Ints = _count(batch, table)[1]
     return tokens
 
 

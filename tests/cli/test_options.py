@@ -70,7 +70,7 @@ def test_workers_that_do_not_fit_are_told_of_unless_quiet(
 ) -> None:
     words = ["curate", "dedup", str(source), "--by", "exact", "--memory", "256MiB", "--workers", "3"]
     assert main([*words, "-o", str(tmp_path / "a")]) == 0
-    line = "--memory 256 MiB holds no worker beside this process; all of them from 808 MiB"
+    line = "--memory 256 MiB holds no worker beside this process; all of them from 824 MiB"
     assert line in capsys.readouterr().err.splitlines()
     assert main([*words, "-o", str(tmp_path / "b"), "-q"]) == 0
     assert capsys.readouterr().err == ""

@@ -91,7 +91,7 @@ def test_workers_that_do_not_fit_are_told_of(tmp_path: Path) -> None:
     assert heard.lines == []
     engine = open_engine(How(2, watcher=heard, memory=MINIMUM), ledger)
     assert (engine.workers, engine.memory) == (1, MINIMUM - ALONE)
-    assert heard.lines == ["--memory 256 MiB holds no worker beside this process; all of them from 568 MiB"]
+    assert heard.lines == ["--memory 256 MiB holds no worker beside this process; all of them from 584 MiB"]
 
 
 def tree_peak(arguments: list[str]) -> tuple[int, int]:

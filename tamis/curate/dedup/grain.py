@@ -62,14 +62,14 @@ def gathered(view: ShardView, columns: Sequence[str]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def grain_runs(view: ShardView, grain: Grain, out: Path) -> dict[str, Any]:
-    """Write the record files of a shard, and its runs of units (``gram``: its selected grams)."""
+def grain_runs(view: ShardView, grain: Grain, room: int, out: Path) -> dict[str, Any]:
+    """Write the record files of a shard, and its runs of units (``gram``: its selected grams), ``room`` at a time."""
     from tamis.text.windows import Walk, token_runs, unit_runs
 
     _write_records(view, grain, out)
     tables = _tables(grain)
     first = 0
-    with RunWriter(out, out, every=grain.gram > 0) as writer:
+    with RunWriter(out, out, every=grain.gram > 0, room=room) as writer:
         for table in gathered(view, grain.columns):
             batch = TextBatch(table.column("text"))
             salts = _salts(table, grain.by_site)
@@ -88,7 +88,7 @@ def grain_runs(view: ShardView, grain: Grain, out: Path) -> dict[str, Any]:
 
 
 def marked_runs(
-    view: ShardView, grain: Grain, records: Path, where: tuple[Sequence[Path], int, int], out: Path
+    view: ShardView, grain: Grain, records: Path, where: tuple[Sequence[Path], int, int], room: int, out: Path
 ) -> dict[str, Any]:
     """Write the runs of a shard that select a gram which occurs twice.
 
@@ -97,6 +97,7 @@ def marked_runs(
         grain: With ``gram``.
         records: Folder of ``grain_runs``.
         where: Folders of ``link_range`` for the grams, position of the shard, number of its first document.
+        room: Runs held at a time.
         out: Where to write.
     """
     from tamis.text.windows import Marks, Walk, token_runs
@@ -104,7 +105,7 @@ def marked_runs(
     tables = _tables(grain)
     linked = Linked(records, *where)
     first = 0
-    with RunWriter(out, records) as writer:
+    with RunWriter(out, records, room=room) as writer:
         for table in gathered(view, ["text"]):
             links = [np.empty(0, np.uint64), *(part["key"] for part in linked.before(first + table.num_rows))]
             keys = np.concatenate(links)

@@ -21,8 +21,11 @@ from tamis.run.ledger import task_key
 from tamis.stage import Done, Engine, ShardView, Task
 from tamis.text.kinds import identity
 
-RUN_MEMORY: Final = PART_ITEMS * 100 + 4 * GATHERED
-"""Memory of a task that writes or reads the runs of a shard; a single document may take more."""
+ROOM_BYTES: Final = 100
+"""Memory of a task that writes or reads the runs of a shard, per run held; a single document may take more."""
+
+LITTLE_ROOM: Final = PART_ITEMS >> 3
+"""Runs held where a task's share of memory has no room for ``PART_ITEMS``."""
 
 
 def reduce_spans(
@@ -42,19 +45,22 @@ class _Flow:
         self._numbers = Numbering.of(shards)
         self._views = [shards[i] for i in self._numbers.order]
         self._share = engine.memory // engine.workers
+        self._room = PART_ITEMS if self._share >= 2 * PART_ITEMS * ROOM_BYTES else LITTLE_ROOM
         self._content = task_key("content", [view.key for view in self._views])
 
     def run(self) -> list[Done]:
         """Run all steps; return the folders of the removals in the order in which the shards were given."""
         bases = self._numbers.bases
-        runs = self._engine.run([self._by_shard("runs", view, grain_runs, ()) for view in self._views])
+        runs = self._engine.run([self._runs(view) for view in self._views])
         layout = Layout(self._numbers, tuple(done.folder for done in runs))
         if self._grain.gram:
             grams = self._links(layout, runs, "repeated grams", True)
             records = [done.folder for done in runs]
             runs = self._engine.run(
                 [
-                    self._task("marked runs", marked_runs, (view, self._grain, records[i], (grams, i, bases[i])), i)
+                    self._task(
+                        "marked runs", marked_runs, (view, self._grain, records[i], (grams, i, bases[i]), self._room), i
+                    )
                     for i, view in enumerate(self._views)
                 ]
             )
@@ -81,14 +87,18 @@ class _Flow:
         ]
         return self._numbers.given(done)
 
-    def _by_shard(self, step: str, view: ShardView, call: Any, args: tuple[Any, ...]) -> Task:
-        key = task_key(identity(), asdict(self._grain), step, view.key)
-        return Task(key, self._label + step, call, (view, self._grain, *args), RUN_MEMORY)
+    def _runs(self, view: ShardView) -> Task:
+        key = task_key(identity(), asdict(self._grain), "runs", self._room, view.key)
+        return Task(key, self._label + "runs", grain_runs, (view, self._grain, self._room), self._memory)
 
-    def _task(self, step: str, call: Any, args: tuple[Any, ...], part: int, memory: int = RUN_MEMORY) -> Task:
+    def _task(self, step: str, call: Any, args: tuple[Any, ...], part: int, memory: int | None = None) -> Task:
         rules = asdict(self._verdicts) if step in ("spans", "keepers", "removals") else {}
-        key = task_key(identity(), asdict(self._grain), rules, step, self._content, part)
-        return Task(key, self._label + step, call, args, memory)
+        key = task_key(identity(), asdict(self._grain), rules, step, self._room, self._content, part)
+        return Task(key, self._label + step, call, args, self._memory if memory is None else memory)
+
+    @property
+    def _memory(self) -> int:
+        return self._room * ROOM_BYTES + 4 * GATHERED
 
     def _links(self, layout: Layout, runs: Sequence[Done], step: str, every: bool) -> list[Path]:
         """Group the runs of all shards; return the folder of each range of hashes."""

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.curate.dedup import LineDedup, ParagraphDedup
-from tamis.curate.dedup import runs as runs_module
 from tamis.curate.dedup.grain import Grain, grain_runs, site_of
 from tamis.errors import DataError, UsageError
 
@@ -176,9 +175,8 @@ def test_neither_shards_nor_their_order_nor_memory_matter(
         assert result_of(cls(), shards(rows, 3, seed), tmp_path / f"c{seed}").texts == first.texts
     monkeypatch.setattr("tamis.curate.dedup.repeats.RANGE_ITEMS", 16)
     assert result_of(cls(), given, tmp_path / "d").files == first.files
-    init = runs_module.RunWriter.__init__
-    monkeypatch.setattr(runs_module.RunWriter, "__init__", lambda self, *a, **k: init(self, *a, **k, room=7))
-    assert result_of(cls(), given, tmp_path / "e").files == first.files
+    monkeypatch.setattr("tamis.curate.dedup.spans.LITTLE_ROOM", 7)
+    assert result_of(cls(), given, tmp_path / "e", 1 << 20).files == first.files
     assert first.texts == expected(rows, split)
 
 
@@ -214,7 +212,7 @@ def test_a_text_that_is_not_utf8_is_an_error_for_people(tmp_path: Path) -> None:
     part = shards([row("a", "x")], 1)[0]
     table = part.table.set_column(1, "text", text)
     with pytest.raises(DataError, match="not UTF-8"):
-        grain_runs(type(part)(table, 0), Grain(0), tmp_path)
+        grain_runs(type(part)(table, 0), Grain(0), 1000, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.curate.dedup import SubstringDedup
-from tamis.curate.dedup import runs as runs_module
 from tamis.errors import UsageError
 
 from .span_oracle import Row, cut_text, expected, keeper_order, patchwork, result_of, row, shards, tokens
@@ -136,9 +135,8 @@ def test_neither_shards_nor_their_order_nor_memory_matter(tmp_path: Path, monkey
         assert result_of(SubstringDedup(), shards(rows, 3, seed), tmp_path / f"c{seed}").texts == first.texts
     monkeypatch.setattr("tamis.curate.dedup.repeats.RANGE_ITEMS", 16)
     assert result_of(SubstringDedup(), given, tmp_path / "d").files == first.files
-    init = runs_module.RunWriter.__init__
-    monkeypatch.setattr(runs_module.RunWriter, "__init__", lambda self, *a, **k: init(self, *a, **k, room=7))
-    assert result_of(SubstringDedup(), given, tmp_path / "e").files == first.files
+    monkeypatch.setattr("tamis.curate.dedup.spans.LITTLE_ROOM", 7)
+    assert result_of(SubstringDedup(), given, tmp_path / "e", 1 << 20).files == first.files
     assert first.texts == expected(rows, tokens, 50)
 
 
