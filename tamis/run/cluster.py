@@ -83,6 +83,8 @@ def _module() -> Any:
     except ImportError:
         raise MissingExtra("--engine ray", "ray") from None
     logging.getLogger("ray").setLevel(logging.CRITICAL)
+    # Ray prints the death of a worker to stdout, where rows may go (-o -), and has no setting for it.
+    setattr(ray._private.worker, "_worker_logs_enabled", False)  # noqa: B010 - not a name that Ray promises
     return ray
 
 

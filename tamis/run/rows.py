@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.storage import byte_lengths, row_groups
+from tamis.storage import row_groups
 
 BATCH_BYTES: Final = 1 << 20
-"""Text bytes after which a batch ends: what stages make of it stays in the processor's cache."""
+"""About how large a batch is: what is decoded and what stages make of it stays in the processor's cache."""
 
 BATCH_ROWS: Final = 8192
 """Rows after which a batch ends, however short: enough that the cost of a batch does not show."""
@@ -49,38 +48,33 @@ def base_batches(
             else:  # bounds of the array's own type: numpy would copy the whole array to compare it with an int
                 inside = wanted[np.searchsorted(wanted, np.uint32(start)) : np.searchsorted(wanted, np.uint32(stop))]
             if len(inside):
-                # The reader keeps what it decodes from until it ends: a group at a time, memory is free while judged.
-                yield from _batches(file.read_row_group(group, names, use_threads=False), start, inside, most)
+                yield from _group_batches(file, group, names, start, inside, most)
             start = stop
 
 
-def _batches(
-    table: pa.Table, start: int, inside: NDArray[np.uint32], most: int
+def _group_batches(
+    file: pq.ParquetFile, group: int, names: list[str], start: int, inside: NDArray[np.uint32], most: int
 ) -> Iterator[tuple[NDArray[np.uint32], pa.Table]]:
-    """Cut one row group, which starts at row ``start`` of the base, into batches of the rows ``inside``."""
-    local = inside - np.uint32(start)
-    bounds = _bounds(table, most)
-    for low, high in pairwise(bounds):
-        first, last = np.searchsorted(local, np.array([low, high], np.uint32))
-        if first == last:
-            continue
-        part = table.slice(low, high - low)
-        if last - first < high - low:
-            part = part.take(pa.array(local[first:last] - np.uint32(low)))
-        yield inside[first:last], part
+    """Yield the rows ``inside`` of one row group, which starts at row ``start`` of the base."""
+    for table in _tables(file, group, names, most):
+        stop = start + table.num_rows
+        low, high = np.searchsorted(inside, np.array([start, stop], np.uint32)).tolist()
+        if low < high:
+            rows = inside[low:high]
+            yield rows, table if len(rows) == len(table) else table.take(pa.array(rows - np.uint32(start)))
+        start = stop
 
 
-def _bounds(table: pa.Table, most: int) -> list[int]:
-    """Return where to cut a table: at ``BATCH_BYTES`` of text or ``most`` rows, whichever comes first."""
-    if "text" not in table.schema.names:
-        return [*range(0, table.num_rows, most), table.num_rows]
-    ends = np.cumsum(byte_lengths(table.column("text")))
-    bounds = [0]
-    while bounds[-1] < table.num_rows:
-        before = ends[bounds[-1] - 1] if bounds[-1] else 0
-        full = int(np.searchsorted(ends, before + BATCH_BYTES)) + 1
-        bounds.append(min(full, bounds[-1] + most, table.num_rows))
-    return bounds
+def _tables(file: pq.ParquetFile, group: int, names: list[str], most: int) -> Iterator[pa.Table]:
+    """Yield a row group in tables of about ``BATCH_BYTES``, going by its average row, and of ``most`` rows or fewer."""
+    told = file.metadata.row_group(group)
+    if told.num_rows == 1:  # so a huge row stands: what it was decoded from must not lie beside it while it is judged
+        yield file.read_row_group(group, names, use_threads=False)
+        return
+    if "text" in names:
+        most = max(1, min(most, told.num_rows * BATCH_BYTES // max(told.total_byte_size, 1)))
+    for batch in file.iter_batches(most, row_groups=[group], columns=names, use_threads=False):
+        yield pa.Table.from_batches([batch])
 
 
 class Cursor:

@@ -18,6 +18,7 @@ def next_sentence(data, i, end, tables):  # type: ignore[no-untyped-def]
     A full stop does not after an initial, a title, an abbreviation before a number, or a number that is the only token.
     Signs and quotation marks right behind belong to it. Hashed by its tokens alone.
     """
+    text = i  # nothing before is looked at: it may be another text
     first, stop, value = next_token(data, i, end, tables.points)
     if first < 0:
         return first, end, end, ZERO, ZERO, np.int64(0)
@@ -34,7 +35,7 @@ def next_sentence(data, i, end, tables):  # type: ignore[no-untyped-def]
         s0, s1 = add_hash(s0, s1, value)
         tokens += 1
         after, after_stop, after_value = next_token(data, stop, end, tables.points)
-        word = (first, stop, value, tokens, after, _same_line(data, stop, after))
+        word = (first, stop, value, tokens, after, _same_line(data, stop, after), text)
         at, go_on = _sentence_end(data, word, end, tables)
         if go_on >= 0 or after < 0:
             return start, at, go_on if go_on >= 0 else end, mix(s0), mix(s1), tokens
@@ -130,12 +131,12 @@ def _small(data, at, end, points):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _abbreviation(data, word, tables):  # type: ignore[no-untyped-def]
     """Tell whether the full stop behind a token belongs to the token."""
-    first, stop, value, tokens, after, together = word
+    first, stop, value, tokens, after, together, text = word
     last = data[stop - 1]
     if stop - first == 1 and last < 128:
         initial = last >= 65 and last < 91 and last != 73  # "I." may end a sentence
         letter = (last | 32) >= 97 and (last | 32) < 123
-        if initial or (letter and first > 0 and data[first - 1] == 46):
+        if initial or (letter and first > text and data[first - 1] == 46):
             return True
     if tokens == 1 and data[first] >= 48 and data[first] < 58 and last >= 48 and last < 58:
         return True

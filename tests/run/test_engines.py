@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import psutil
 import pytest
@@ -44,6 +45,7 @@ CASES = [
     if not (engine == "alone" and command in ("ingest", "filter"))  # these take no --memory
 ]
 
+PIPES: Final = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 Made = Callable[[str, list[str]], Path]
 
 
@@ -101,7 +103,7 @@ def test_bytes_do_not_depend_on_what_ran_it(
 def test_bytes_survive_a_killed_ray_worker(made: Made, tmp_path: Path, ray_address: str, needs_model: None) -> None:
     out = tmp_path / "out"
     words = ["curate", *COMMANDS["recipe"], "-o", str(out), "--engine", "ray", "--ray-address", ray_address]
-    process = subprocess.Popen([sys.executable, "-m", "tamis", *words], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "tamis", *words], text=True, cwd=ROOT, **PIPES)
     victim = None
     deadline = time.monotonic() + 60
     while victim is None and time.monotonic() < deadline and process.poll() is None:
@@ -109,8 +111,9 @@ def test_bytes_survive_a_killed_ray_worker(made: Made, tmp_path: Path, ray_addre
         time.sleep(0.01)
     assert victim is not None, "no Ray worker was seen at work"
     os.kill(victim, 9)
-    _, errors = process.communicate(timeout=120)
+    rows, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
+    assert rows == "", "stdout is for rows"
     assert "Traceback" not in errors
     assert contents(out) == contents(made("recipe", ["--workers", "1"]))
 

@@ -74,6 +74,12 @@ def test_line_ends_end_sentences_and_signs_alone_are_none(text: str, parts: list
     assert split(text) == parts
 
 
+def test_the_text_before_does_not_matter(tmp_path: Path) -> None:
+    rows = [row("0", "x."), row("1", "I. A b. A b. ")]
+    found = result_of(SentenceDedup(sentences=1, **ALL), shards(rows, 1), tmp_path)
+    assert found.texts == {"0": "x.", "1": "I. A b. "}
+
+
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_equals_the_definition_on_english_and_chinese(width: int, tmp_path: Path) -> None:
     rows = patchwork(width, 50, "line")
