@@ -154,7 +154,7 @@ class Engine(Protocol):
 
     @property
     def memory(self) -> int:
-        """Bytes that the tasks of one machine may take together, beside what workers take anyway."""
+        """Bytes that the tasks running at one time may take, beside what workers take anyway; a worker's share each."""
 
     def run(self, tasks: Sequence[Task]) -> list[Done]:
         """Run tasks and return their results in the order of the tasks; equal keys are run once."""

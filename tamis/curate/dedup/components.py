@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.curate.dedup.bands import read_buckets
-from tamis.curate.dedup.layout import Layout
+from tamis.curate.dedup.layout import NONE, Layout
 from tamis.curate.dedup.records import read_tokens
-from tamis.curate.dedup.union import NONE, drop_single, flatten, join, join_strong, pack, tally
 from tamis.stage import ShardView
 from tamis.text import TextBatch
 from tamis.text.minhash import MinHasher
@@ -45,6 +44,8 @@ def components(layout: Layout, buckets: Sequence[Path], out: Path) -> dict[str, 
 
     ``big.npy`` has the roots of components of more than ``GIANT`` documents.
     """
+    from tamis.curate.dedup.union import flatten, join  # compiled kernels: only workers load them
+
     parent = np.arange(layout.bases[-1], dtype=np.uint32)
     for folder in buckets:
         join(parent, *read_buckets(folder))
@@ -54,6 +55,8 @@ def components(layout: Layout, buckets: Sequence[Path], out: Path) -> dict[str, 
 
 def _finish(parent: NDArray[np.uint32], out: Path) -> dict[str, Any]:
     """Take out documents that are alone, and write what was found."""
+    from tamis.curate.dedup.union import drop_single, tally
+
     total, candidates, big = 0, 0, []
     for low in range(0, len(parent), ROOTS):
         high = min(low + ROOTS, len(parent))
@@ -114,6 +117,8 @@ def without_weak_links(
         rule: Least agreement, and number of permutations.
         out: Where to write.
     """
+    from tamis.curate.dedup.union import flatten, join_strong
+
     before, made = found
     parent = read_parent(before)
     big = np.load(before / "big.npy")
@@ -139,6 +144,8 @@ def batches(layout: Layout, parent: Path, weights: Weights, out: Path) -> dict[s
     A component heavier than a batch may be has one of its own, and its number in ``giants``. How components are packed
     decides nothing but memory.
     """
+    from tamis.curate.dedup.union import pack, tally
+
     roots = read_parent(parent)
     state = np.array([0, -1])
     starts, heavy = [np.empty(0, np.uint32)], []

@@ -35,7 +35,7 @@ MEMBER_BYTES: Final = 48
 DOCUMENT_BYTES: Final = 250
 """What a document takes there besides its sets and memberships."""
 
-MOST_BATCH: Final = 192 << 20
+MOST_BATCH: Final = 128 << 20
 """Bytes of a batch where there is memory for more: enough to be worth a task, small enough to share out."""
 
 

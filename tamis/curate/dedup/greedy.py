@@ -5,8 +5,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-JACCARD, CONTAINMENT, NONE = 0, 1, 2
-"""How a candidate is verified: shared part of the union, of the document to be removed, or not at all."""
+from tamis.curate.dedup.sieve import VERIFY
+
+JACCARD, CONTAINMENT, NONE = VERIFY["jaccard"], VERIFY["containment"], VERIFY["none"]
 
 
 def warm() -> None:

@@ -21,19 +21,16 @@ import orjson
 import pyarrow.parquet as pq
 
 from tamis.curate.dedup.components import read_parent
-from tamis.curate.dedup.greedy import gather
 from tamis.curate.dedup.keeper import Keeper
+from tamis.curate.dedup.layout import NONE
 from tamis.curate.dedup.minhash import MinhashDedup
 from tamis.curate.dedup.records import Facts, RecordWriter
 from tamis.curate.dedup.sets import Sections, SetWriter, entries_of
-from tamis.curate.dedup.union import NONE
 from tamis.errors import InputError, OutputError, UsageError
 from tamis.run.ledger import task_key
 from tamis.stage import Done, Engine, ShardView, Task
 from tamis.storage import content_hash, link_or_copy, write_text, writing
 from tamis.text import TextBatch
-from tamis.text.shingles import shingle_set
-from tamis.text.words import count_chars
 
 FORMAT: Final = 1
 FILES: Final = (
@@ -190,6 +187,9 @@ def check_files(folder: Path, files: dict[str, dict[str, Any]], out: Path) -> di
 
 def index_records(view: ShardView, stage: MinhashDedup, removed: Path, out: Path) -> dict[str, Any]:
     """Write what an index keeps of the rows of a shard that stay."""
+    from tamis.text.shingles import shingle_set  # compiled kernels: only workers load them
+    from tamis.text.words import count_chars
+
     gone = pq.read_table(removed / "removed.parquet", columns=["row"]).column("row").to_numpy()
     hasher, (bands, rows) = stage.hasher(), stage.banding
     stays = np.ones(view.rows, np.bool_)
@@ -220,6 +220,8 @@ def index_records(view: ShardView, stage: MinhashDedup, removed: Path, out: Path
 
 def index_sets(where: tuple[Path, int, int], sections: Sections, out: Path) -> dict[str, Any]:
     """Write entries and sets of the documents of one shard of an index that share a bucket with another document."""
+    from tamis.curate.dedup.greedy import gather
+
     folder, base, count = where
     roots = read_parent(sections.parent, base, base + count)
     rows = np.flatnonzero(roots != NONE)

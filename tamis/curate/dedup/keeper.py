@@ -25,7 +25,7 @@ _DATE: Final = re.compile(r"(\d{4})-?(\d\d)?-?(\d\d)?$")
 class Keeper:
     """A keeper policy. What it leaves equal is decided by length, then by the hash of the id, the text, the source."""
 
-    kind: str
+    policy: str
     name: str = ""
     """Signal, or comma-separated beginnings of sources."""
 
@@ -42,26 +42,26 @@ class Keeper:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the policy looks at, beside id, text and source."""
-        if self.kind == "earliest":
+        if self.policy == "earliest":
             return ("date",)
-        return (f"signal.{self.name.removeprefix('-')}",) if self.kind == "signal" else ()
+        return (f"signal.{self.name.removeprefix('-')}",) if self.policy == "signal" else ()
 
     def check(self, shards: Sequence[ShardView]) -> None:
         """Raise InputError where a shard lacks the column."""
         for name in self.columns:
             if any(shard.rows and not shard.has(name) for shard in shards):
                 raise InputError(
-                    f"keeper {self.kind}:{self.name}: the corpus has no column {name}; keep the signals when they are"
+                    f"keeper {self.policy}:{self.name}: the corpus has no column {name}; keep the signals when they are"
                     " measured (curate filter --keep-signals) or choose another keeper"
                 )
 
     def values(self, table: pa.Table) -> NDArray[np.uint64]:
         """Return one number per row, smaller is better; a row without the value is worst."""
-        if self.kind == "longest":
+        if self.policy == "longest":
             return np.zeros(table.num_rows, np.uint64)
-        if self.kind == "earliest":
+        if self.policy == "earliest":
             return np.array([instant(date) for date in table.column("date").to_pylist()], np.uint64)
-        if self.kind == "source":
+        if self.policy == "source":
             wanted = [name.strip() for name in self.name.split(",") if name.strip()]
             return np.array([_place(source, wanted) for source in table.column("source").to_pylist()], np.uint64)
         signal = np.asarray(table.column(self.columns[0]).to_numpy(), np.float64)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from tamis.stage import Done, ShardView
 
 MOST_DOCUMENTS = 1 << 32
 """Document numbers have 32 bits: pairs, buckets and components are half as large for it."""
+
+
+NONE: Final = np.uint32(0xFFFFFFFF)
+"""Component of a document that shares no bucket."""
 
 
 @dataclass(frozen=True, slots=True)

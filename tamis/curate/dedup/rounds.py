@@ -15,13 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.curate.dedup import greedy
 from tamis.curate.dedup.components import Weights, read_parent, section_of
-from tamis.curate.dedup.layout import Layout
+from tamis.curate.dedup.layout import NONE, Layout
 from tamis.curate.dedup.pairs import PAIR, PAIRS, save_pairs
 from tamis.curate.dedup.records import RECORD, keeper_order, read_records
 from tamis.curate.dedup.sieve import VERIFY, Ranked, Rule, Verdicts, judge, ranked
-from tamis.curate.dedup.union import NONE
 
 KEPT: Final = ("docs", "hashes", "starts", "ends", "keys", "begins", "members")
 """Arrays that a sieved block leaves for later ones; one file each."""
@@ -120,6 +118,8 @@ def sieve_block(
 
 def _save_kept(these: Ranked, found: Verdicts, out: Path) -> None:
     """Write the kept documents that a bucket remembers, their sets, and the buckets."""
+    from tamis.curate.dedup.greedy import gather  # compiled kernels: only workers load them
+
     order = np.argsort(these.keys)  # a component's buckets have one name each
     counts = found.filled[order]
     begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
@@ -131,7 +131,7 @@ def _save_kept(these: Ranked, found: Verdicts, out: Path) -> None:
     new_starts = np.cumsum(sizes) - sizes
     gathered = np.empty(int(sizes.sum()), np.uint64)
     offsets = np.stack([starts[remembered], ends[remembered]], axis=1).ravel()
-    greedy.gather(hashes, offsets, (2 * np.arange(len(remembered)), new_starts), gathered)
+    gather(hashes, offsets, (2 * np.arange(len(remembered)), new_starts), gathered)
     held = (these.docs[remembered], gathered, new_starts, new_starts + sizes, these.keys[order], begins, members)
     for name, array in zip(KEPT, held, strict=True):
         np.save(out / f"{name}.npy", array)
@@ -144,6 +144,8 @@ def compare_block(
 
     ``against`` is the folder of the better block, and those of the comparisons of this block with still better ones.
     """
+    from tamis.curate.dedup.greedy import compare
+
     these = ranked(sources, section, rule.n_fixed)
     docs, hashes, starts, ends, keys, begins, members = (np.load(against[0] / f"{name}.npy") for name in KEPT)
     at = np.searchsorted(keys, these.keys)
@@ -153,7 +155,7 @@ def compare_block(
     keeper, value = np.full(len(these.docs), -1, np.int64), np.zeros(len(these.docs))
     keeper[_gone(these, against[1])] = -2
     keeper[: these.fixed] = -2
-    compared = greedy.compare(
+    compared = compare(
         (these.sets, (hashes, starts, ends)),
         (bounds, known[buckets]),
         (begins, members),

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from tamis.curate.dedup.bands import read_buckets
 from tamis.curate.dedup.components import SECTION, read_parent, section_of
-from tamis.curate.dedup.greedy import gather
-from tamis.curate.dedup.layout import Layout
+from tamis.curate.dedup.layout import NONE, Layout
 from tamis.curate.dedup.records import RECORD, read_records
-from tamis.curate.dedup.union import NONE
 from tamis.stage import ShardView
 from tamis.text import TextBatch
-from tamis.text.shingles import Shingling, shingle_set
+from tamis.text.shingling import Shingling
 
 ENTRY: Final = np.dtype([("record", RECORD), ("doc", "<u4"), ("root", "<u4"), ("size", "<u8")])
 """One document of a section: its record, number, component, and how many shingles it has."""
@@ -90,6 +88,8 @@ class SetWriter:
     def _flush(self) -> None:
         if not self._held:
             return
+        from tamis.curate.dedup.greedy import gather  # compiled kernels: only workers load them
+
         entries = np.concatenate([entries for entries, _, _ in self._held])
         sections = np.concatenate([sections for _, sections, _ in self._held])
         hashes = np.concatenate([hashes for _, _, hashes in self._held])
@@ -145,6 +145,8 @@ def _sets_of(
     view: ShardView, shingling: Shingling, rows: NDArray[np.int64], entries: NDArray[np.void]
 ) -> Iterator[tuple[int, int, NDArray[np.uint64]]]:
     """Yield first and last + 1 of the rows of each batch of texts, and their sets; fills in the sizes."""
+    from tamis.text.shingles import shingle_set
+
     at = 0
     for table in view.batches(["text"]) if len(rows) else ():
         low, high = np.searchsorted(rows, [at, at + table.num_rows]).tolist()

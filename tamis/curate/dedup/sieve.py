@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.curate.dedup import greedy
 from tamis.curate.dedup.pairs import save_pairs
 from tamis.curate.dedup.records import keeper_order
 from tamis.curate.dedup.sets import Section, read_members, read_section
 
-VERIFY: Final = {"jaccard": greedy.JACCARD, "containment": greedy.CONTAINMENT, "none": greedy.NONE}
+VERIFY: Final = {"jaccard": 0, "containment": 1, "none": 2}
+"""Numbers by which the kernels of ``tamis.curate.dedup.greedy`` know the ways to verify."""
 
 Sets = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -48,6 +48,8 @@ class Ranked(NamedTuple):
 
 def ranked(sources: tuple[Sequence[Path], Sequence[Path]], section: int, n_fixed: int) -> Ranked:
     """Read a section from its set and member folders and put it into keeper order."""
+    from tamis.curate.dedup import greedy  # compiled kernels: only workers load them
+
     found: Section = read_section(sources[0], section)
     numbers = found.entries["doc"].astype(np.int64)
     fixed = numbers < n_fixed
@@ -99,6 +101,8 @@ def judge(
     these: Ranked, rule: Rule, before: NDArray[np.int64] | None = None, gone: NDArray[np.bool_] | None = None
 ) -> Verdicts:
     """Sieve a section. ``before`` says how many each bucket remembers already, ``gone`` which documents are out."""
+    from tamis.curate.dedup import greedy
+
     room = np.minimum(these.sizes, rule.limit if before is None else np.maximum(rule.limit - before, 0))
     capacity = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
     keeper, value = np.full(len(these.docs), -1, np.int64), np.zeros(len(these.docs))

@@ -10,11 +10,12 @@ from tamis.curate.dedup.minhash import MinhashDedup
 from tamis.curate.dedup.records import Facts, RecordWriter
 from tamis.stage import ShardView
 from tamis.text import TextBatch
-from tamis.text.words import count_chars
 
 
 def signature_records(view: ShardView, stage: MinhashDedup, width: int, out: Path) -> dict[str, Any]:
     """Write the record files of one shard: the hash of the token stream as key, and the keys of all bands."""
+    from tamis.text.words import count_chars  # compiled kernels: only workers load them
+
     hasher = stage.hasher()
     bands, rows = stage.banding
     with RecordWriter(out, view.rows, width, Keeper.parse(stage.keeper), bands) as writer:

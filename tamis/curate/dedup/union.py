@@ -5,8 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-NONE = np.uint32(0xFFFFFFFF)
-"""Root of a document that shares no bucket."""
+from tamis.curate.dedup.layout import NONE
 
 
 def warm() -> None:
