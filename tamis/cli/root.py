@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
 CURATE: Final = {
     "ingest": ("tamis.cli.curate:ingest", "Read archives, pages and files into a corpus folder."),
     "filter": ("tamis.cli.curate:filter_", "Keep or drop documents by rules, each drop with its reason."),
-    "dedup": ("tamis.cli.curate:dedup", "Remove duplicates: documents, near-duplicates, lines, repeated spans."),
+    "dedup": ("tamis.cli.curate:dedup", "Remove duplicates; every removal names the document that stays for it."),
     "run": ("tamis.cli.curate:run", "Run all stages of a recipe; a repeated run goes on where it stopped."),
     "explain": ("tamis.cli.inspect:explain", "Tell where one document went and why."),
     "index": ("tamis.cli.index:index", "Show or export an index of dedup --index."),

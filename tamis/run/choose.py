@@ -17,6 +17,10 @@ from tamis.storage import is_remote
 ENGINES: Final = ("local", "ray")
 
 
+PATIENCE: Final = 3.0
+"""Seconds of a run after which waiting tasks are worth more workers than one; see ``LocalEngine``."""
+
+
 @dataclass(frozen=True, slots=True)
 class How:
     """How to run it: nothing here changes a byte of the output."""
@@ -53,9 +57,10 @@ def open_engine(how: How, ledger: Ledger) -> TaskEngine:
         return ray_engine(ledger, how.workers, how.memory, how.watcher, how.ray_address)
     asked = how.workers or default_workers()
     if how.memory is None:
-        return LocalEngine(ledger, asked, how.watcher)
+        return LocalEngine(ledger, asked, how.watcher, patience=PATIENCE)
     budget = fit(how.memory, asked)
-    engine = LocalEngine(ledger, max(1, budget.workers), how.watcher, budget.memory, alone=budget.workers == 0)
+    alone = budget.workers == 0
+    engine = LocalEngine(ledger, max(1, budget.workers), how.watcher, budget.memory, alone=alone, patience=PATIENCE)
     if budget.workers < asked:
         held = f"{budget.workers} of {asked} workers" if budget.workers else "no worker beside this process"
         engine.say(f"--memory {show_size(how.memory)} holds {held}; all of them from {show_size(needed(asked))}")

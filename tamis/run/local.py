@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing.connection
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class LocalEngine(TaskEngine):
 
     alone: bool = False
     """Run tasks in this process: no workers, less memory."""
+    patience: float = 0.0
+    """Seconds that tasks wait before a second worker is started for them: it takes over one to get ready."""
+    _begun: float | None = field(default=None, init=False)
     _pool: list[Process] = field(default_factory=list, init=False)
     _attempts: dict[str, int] = field(default_factory=dict, init=False)
 
@@ -40,18 +44,27 @@ class LocalEngine(TaskEngine):
             return
         while waiting or any(worker.task is not None for worker in self._pool):
             busy = sum(worker.task is not None for worker in self._pool)
-            if len(self._pool) < (wanted := min(self.workers, busy + len(waiting))):
-                give_back()  # what planning took; this process only waits from here on
-                while len(self._pool) < wanted:
-                    self._pool.append(start_worker(self.ledger))
+            late = self._enlist(min(self.workers, busy + len(waiting)))
             self._hand_out(tasks, waiting)
-            for worker, reply in self._replies():
+            for worker, reply in self._replies(late):
                 if reply is None:
                     self._bury(worker, tasks, waiting)
                 elif worker.task is not None:
                     task = tasks[worker.task]
                     results[worker.task] = self.finish(task, reply)
                     worker.task, worker.claim = None, 0
+
+    def _enlist(self, wanted: int) -> float | None:
+        """Start workers up to ``wanted``, the first at once; return the seconds until more may start, if any may."""
+        if len(self._pool) >= wanted:
+            return None
+        if self._begun is None:
+            self._begun = time.monotonic()
+            give_back()  # what planning took; this process only waits from here on
+        late = self._begun + self.patience - time.monotonic()
+        while len(self._pool) < (1 if late > 0 else wanted):
+            self._pool.append(start_worker(self.ledger))
+        return max(late, 0.0) if len(self._pool) < wanted else None
 
     def _hand_out(self, tasks: Sequence[Task], waiting: deque[int]) -> None:
         """Give tasks to idle workers, in order, as long as what they claim fits; one alone always does."""
@@ -67,9 +80,9 @@ class LocalEngine(TaskEngine):
             number = waiting.popleft()
             worker.give(number, tasks[number])
 
-    def _replies(self) -> list[tuple[Process, Answer | None]]:
+    def _replies(self, timeout: float | None) -> list[tuple[Process, Answer | None]]:
         """Wait until workers have answered or died; None for the dead, whose pipe is at its end."""
-        ready = multiprocessing.connection.wait([worker.pipe for worker in self._pool])
+        ready = multiprocessing.connection.wait([worker.pipe for worker in self._pool], timeout)
         replies: list[tuple[Process, Answer | None]] = []
         for worker in self._pool:
             if worker.pipe in ready:

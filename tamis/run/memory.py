@@ -95,6 +95,7 @@ def economise() -> None:
 def give_back() -> None:
     """Give memory that is free, but kept for later by an allocator, back to the system."""
     gc.collect()
+    gc.freeze()  # what outlives a task is looked at once, not after every task: half a million objects of the compiler
     arrow = sys.modules.get("pyarrow")
     if arrow is not None:
         arrow.default_memory_pool().release_unused()

@@ -14,13 +14,14 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tamis.document import REMOVED_FIELDS, REMOVED_SCHEMA, SCHEMA
 from tamis.run.corpus import DROPPED, EVIDENCE, SIZES
 from tamis.run.evidence import EvidenceWriter
 from tamis.run.measure import MEASURES, write_sizes
 from tamis.run.rows import ROW
-from tamis.run.shard import Shard
+from tamis.run.shard import Layer, Shard
 from tamis.stage import Done
 from tamis.storage import TableWriter, content_hash, link_or_copy, write_text, writing
 
@@ -44,26 +45,29 @@ def publish_shard(
     """
     schema = pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in signals)])
     part, dropped = out / f"part.{form}", out / f"dropped.{form}"
-    rows = shard.rows
-    if _is_whole(shard, schema, form):
+    rows, whole = shard.rows, _is_whole(shard, schema, form)
+    if whole:
         shutil.copyfile(shard.base, part)
-    else:
-        with TableWriter(part, schema, form) as kept:
-            present = [name for name in schema.names if name in SCHEMA.names or shard.has(name)]
-            for table in shard.batches(present):
-                kept.write(_complete(table, schema))
-        rows = kept.rows
     proofs = out / "evidence.parquet" if any(layer.evidence for layer in shard.layers) else None
     with (
+        contextlib.nullcontext() if whole else TableWriter(part, schema, form) as kept,
         TableWriter(dropped, REMOVED_SCHEMA, form) as gone,
         EvidenceWriter(proofs) if proofs else contextlib.nullcontext() as proof,
     ):
         if removed_before:
-            with pq.ParquetFile(removed_before) as file:
-                for batch in file.iter_batches(1024):
-                    gone.write(pa.Table.from_batches([batch]))
-        for number in range(len(shard.layers)):
-            _write_removed(shard, number, gone, proof)
+            _copy_rows(removed_before, gone)
+        present = [name for name in schema.names if name in SCHEMA.names or shard.has(name)]
+        losing = _losing(shard)
+        if kept and len(losing) == 1 and not _changed(shard, schema):
+            _write_at_once(shard, losing[0], present, (kept, gone, proof))
+        else:
+            if kept:
+                for table in shard.batches(present):
+                    kept.write(_complete(table, schema))
+            for number in losing:
+                _write_removed(shard, number, gone, proof)
+    if kept:
+        rows = kept.rows
     result = {"part": _entry(part, rows), "dropped": _entry(dropped, gone.rows)}
     if proofs and proof:
         result["evidence"] = _entry(proofs, proof.rows)
@@ -71,6 +75,13 @@ def publish_shard(
         sizes = out / "sizes.parquet"
         result["sizes"] = _entry(sizes, write_sizes(sizes, shard.batches(MEASURES)))
     return result
+
+
+def _copy_rows(path: str, target: TableWriter) -> None:
+    """Write the rows of a Parquet file."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(1024):
+            target.write(pa.Table.from_batches([batch]))
 
 
 def _entry(path: Path, rows: int) -> dict[str, Any]:
@@ -84,12 +95,22 @@ def _is_whole(shard: Shard, schema: pa.Schema, form: str) -> bool:
     So it is where this version of tamis published it, with this version of Arrow and these columns, and no stage took
     a row or changed a column since.
     """
-    changed = {name for layer in shard.layers for name in layer.columns} & set(schema.names)
-    if form != "parquet" or not shard.published or shard.rows != shard.base_rows or changed:
+    if form != "parquet" or not shard.published or shard.rows != shard.base_rows or _changed(shard, schema):
         return False
     with pq.ParquetFile(shard.base) as file:
         made_by = str(file.metadata.created_by)
         return made_by == f"parquet-cpp-arrow version {pa.__version__}" and file.schema_arrow.equals(schema)
+
+
+def _changed(shard: Shard, schema: pa.Schema) -> set[str]:
+    """Return the published columns that some stage made or replaced."""
+    return {name for layer in shard.layers for name in layer.columns} & set(schema.names)
+
+
+def _losing(shard: Shard) -> list[int]:
+    """Return the numbers of the layers that removed rows."""
+    before = [shard.base_rows, *(layer.rows for layer in shard.layers)]
+    return [number for number, layer in enumerate(shard.layers) if layer.rows < before[number]]
 
 
 def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -103,21 +124,47 @@ def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _write_removed(shard: Shard, number: int, gone: TableWriter, proof: EvidenceWriter | None) -> None:
     """Write the rows that one layer removed, as they were when they reached it, and the evidence it gives."""
     layer = shard.layers[number]
-    removed = pq.read_table(Path(layer.folder) / "removed.parquet")
-    if not removed.num_rows:
-        return
-    rows = np.asarray(removed.column(ROW).to_numpy(), np.uint32)
+    removed, rows = _removed(layer)
     before = replace(shard, layers=shard.layers[:number])
     done = 0
     for numbers, table in before.numbered(SCHEMA.names, rows):
-        why = removed.slice(done, len(numbers))
+        _write_why(layer, table, removed.slice(done, len(numbers)), gone, proof)
         done += len(numbers)
-        columns = {name: table.column(name) for name in SCHEMA.names}
-        columns["stage"] = pa.array([layer.label] * len(numbers), pa.string())
-        columns |= {field.name: why.column(field.name) for field in REMOVED_FIELDS[1:]}
-        gone.write(pa.table(columns))
-        if proof and layer.evidence:
-            proof.add(layer.label, layer.evidence, table, why)
+
+
+def _write_at_once(
+    shard: Shard, number: int, present: Sequence[str], writers: tuple[TableWriter, TableWriter, EvidenceWriter | None]
+) -> None:
+    """Write the rows that stay and those that one layer removed, reading the texts once.
+
+    For shards of which no other layer lost a row and no layer changed a published column: what is written is the same.
+    """
+    kept, gone, proof = writers
+    layer = shard.layers[number]
+    removed, rows = _removed(layer)
+    for numbers, table in replace(shard, layers=shard.layers[:number]).numbered(present):
+        start, end = np.searchsorted(rows, [numbers[0], numbers[-1] + 1]).tolist()
+        stays = np.ones(len(numbers), np.bool_)
+        stays[np.searchsorted(numbers, rows[start:end])] = False
+        kept.write(_complete(table.filter(pa.array(stays)) if end > start else table, kept.schema))
+        if end > start:
+            _write_why(layer, table.filter(pa.array(~stays)), removed.slice(start, end - start), gone, proof)
+
+
+def _removed(layer: Layer) -> tuple[pa.Table, NDArray[np.uint32]]:
+    """Return what a layer removed, and the rows."""
+    removed = pq.read_table(Path(layer.folder) / "removed.parquet")
+    return removed, np.asarray(removed.column(ROW).to_numpy(), np.uint32)
+
+
+def _write_why(layer: Layer, table: pa.Table, why: pa.Table, gone: TableWriter, proof: EvidenceWriter | None) -> None:
+    """Write removed rows with the reasons of a layer, and its evidence."""
+    columns = {name: table.column(name) for name in SCHEMA.names}
+    columns["stage"] = pa.array([layer.label] * table.num_rows, pa.string())
+    columns |= {field.name: why.column(field.name) for field in REMOVED_FIELDS[1:]}
+    gone.write(pa.table(columns))
+    if proof and layer.evidence:
+        proof.add(layer.label, layer.evidence, table, why)
 
 
 def publish(folder: Path, shards: Sequence[Shard], done: Sequence[Done], form: str) -> list[dict[str, Any]]:
