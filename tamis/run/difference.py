@@ -146,14 +146,16 @@ class _Matcher(SequenceMatcher[str]):
         self._tokens = len(one)
         self._cost = [*accumulate((1 + len(often.get(token, ())) for token in one), initial=0)]
 
-    def find_longest_match(self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None) -> Match:
+    def find_longest_match(
+        self, a_low: int = 0, a_high: int | None = None, b_low: int = 0, b_high: int | None = None
+    ) -> Match:
         """Return the longest equal stretch of two ranges; it looks at all places of each token on the left."""
-        cost = self._cost[self._tokens if ahi is None else ahi] - self._cost[alo]
+        cost = self._cost[self._tokens if a_high is None else a_high] - self._cost[a_low]
         if cost > self.pairs:
             self.cut = True
-            return Match(alo, blo, 0)
+            return Match(a_low, b_low, 0)
         self.pairs -= cost
-        return super().find_longest_match(alo, ahi, blo, bhi)
+        return super().find_longest_match(a_low, a_high, b_low, b_high)
 
 
 def _anchored(one: Sequence[str], two: Sequence[str], run: int = 1) -> list[Block]:

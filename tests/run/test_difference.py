@@ -118,10 +118,10 @@ def test_long_texts_that_have_nothing_in_common_end_and_say_so(monkeypatch: pyte
     looked = 0
     inner = SequenceMatcher.find_longest_match
 
-    def counted(self: SequenceMatcher[str], alo: int, ahi: int, blo: int, bhi: int) -> object:
+    def counted(self: SequenceMatcher[str], a_low: int, a_high: int, b_low: int, b_high: int) -> object:
         nonlocal looked
-        looked += sum(len(self.b2j.get(token, ())) for token in self.a[alo:ahi])  # type: ignore[attr-defined]
-        return inner(self, alo, ahi, blo, bhi)
+        looked += sum(len(self.b2j.get(token, ())) for token in self.a[a_low:a_high])  # type: ignore[attr-defined]
+        return inner(self, a_low, a_high, b_low, b_high)
 
     monkeypatch.setattr(SequenceMatcher, "find_longest_match", counted)
     draw = random.Random(6)
