@@ -17,7 +17,7 @@ from tamis.storage import is_remote
 ENGINES: Final = ("local", "ray")
 
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 1.5
 """Seconds of a run after which waiting tasks are worth more workers than one; see ``LocalEngine``."""
 
 

@@ -65,8 +65,9 @@ class EvidenceWriter:
             why: Their removals, with ``value`` and ``detail``.
         """
         said = orjson.loads(evidence)
-        keepers = pa.array([keeper_of(detail) for detail in why.column("detail").to_pylist()], pa.string())
-        named = keepers.is_valid()
+        details = why.column("detail").combine_chunks().dictionary_encode()  # many rows have one keeper
+        ids = pa.array([keeper_of(detail) for detail in details.dictionary.to_pylist()], pa.string())
+        keepers = ids.take(details.indices)
         n = len(keepers)
         values = why.column("value") if said.get("measured", True) else pa.nulls(n, pa.float64())
         parameters = orjson.dumps(said["parameters"], option=orjson.OPT_SORT_KEYS).decode()
@@ -80,7 +81,9 @@ class EvidenceWriter:
                 "method": pa.repeat(said["method"], n),
                 "parameters": pa.repeat(parameters, n),
             }
-        ).filter(named)
+        )
+        if keepers.null_count:
+            table = table.filter(keepers.is_valid())
         self._held.append(table.cast(EVIDENCE_SCHEMA))
         self.rows += table.num_rows
         if sum(one.num_rows for one in self._held) >= _ROW_GROUP:
