@@ -109,8 +109,13 @@ def collapse_range(layout: Layout, band: int, part: int, bits: int, out: Path) -
     shared = _shared_keys(layout, band, part, bits)
     best = np.empty(0, RECORD)
     best_docs = np.empty(0, np.int64)
+    seen: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
+    chunks = 0
     for docs in _members(layout, band, (part, bits), shared):
-        records = np.concatenate([best, layout.records(docs)])
+        found = layout.records(docs)
+        chunks += 1
+        seen = [(docs, found["key"].copy())] if chunks == 1 else []
+        records = np.concatenate([best, found])
         numbers = np.concatenate([best_docs, docs])
         order = keeper_order(records, numbers < layout.n_fixed)
         # Stable, so that within a key the order of the keepers stays.
@@ -121,8 +126,9 @@ def collapse_range(layout: Layout, band: int, part: int, bits: int, out: Path) -
     wanted = best["key"]
     removed = 0
     with (out / PAIRS).open("wb") as file:
-        for docs in _members(layout, band, (part, bits), shared):  # rising, so that pairs are
-            keepers = best_docs[_find(wanted, layout.records(docs)["key"])]
+        again = ((docs, layout.records(docs)["key"]) for docs in _members(layout, band, (part, bits), shared))
+        for docs, keys in seen or again:  # rising, so that pairs are
+            keepers = best_docs[_find(wanted, keys)]
             gone = (keepers != docs) & (docs >= layout.n_fixed)
             pairs = np.empty(int(gone.sum()), PAIR)
             pairs["doc"], pairs["keeper"], pairs["value"] = docs[gone], keepers[gone], 1.0

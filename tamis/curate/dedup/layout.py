@@ -109,9 +109,13 @@ class Layout:
 
     def by_folder(self, docs: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """Yield position of the folder, places in ``docs``, and rows in the folder, for documents in any order."""
-        where = np.searchsorted(np.array(self.bases[1:], np.int64), docs, side="right")
-        order = np.argsort(where, kind="stable")
-        cuts = np.searchsorted(where[order], np.arange(len(self.folders) + 1))
+        bases = np.array(self.bases, np.int64)
+        if (docs[1:] >= docs[:-1]).all():
+            order, cuts = np.arange(len(docs)), np.searchsorted(docs, bases)
+        else:
+            where = np.searchsorted(bases[1:], docs, side="right")
+            order = np.argsort(where, kind="stable")
+            cuts = np.searchsorted(where[order], np.arange(len(self.folders) + 1))
         for position in np.flatnonzero(np.diff(cuts)).tolist():
             at = order[cuts[position] : cuts[position + 1]]
             yield position, at, docs[at].astype(np.int64) - self.bases[position]
