@@ -110,11 +110,9 @@ def collapse_range(layout: Layout, band: int, part: int, bits: int, out: Path) -
     best = np.empty(0, RECORD)
     best_docs = np.empty(0, np.int64)
     seen: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
-    chunks = 0
-    for docs in _members(layout, band, (part, bits), shared):
+    for chunk, docs in enumerate(_members(layout, band, (part, bits), shared)):
         found = layout.records(docs)
-        chunks += 1
-        seen = [(docs, found["key"].copy())] if chunks == 1 else []
+        seen = [] if chunk else [(docs, found["key"].copy())]  # mostly there is one
         records = np.concatenate([best, found])
         numbers = np.concatenate([best_docs, docs])
         order = keeper_order(records, numbers < layout.n_fixed)
