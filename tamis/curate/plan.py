@@ -32,12 +32,14 @@ class Plan:
 
 
 def group_slices(files: Sequence[SourceFile], target: int) -> list[list[Slice]]:
-    """Cut files into slices and group these into shards of about ``target`` stored bytes.
+    """Cut files into slices and group these into shards of about ``target`` stored bytes, all about as large.
 
     A function of the files alone: not of workers, so that part numbers and resume keys stay the same.
     """
     from tamis.curate.readers import READERS
 
+    total = sum(file.size for file in files)
+    target = -(-total // max(1, -(-total // target)))
     groups: list[list[Slice]] = []
     held: list[Slice] = []
     room = target

@@ -52,12 +52,12 @@ class Shingles(NamedTuple):
 def shingle_hashes(batch: TextBatch, shingling: Shingling) -> Shingles:
     """Return all shingles of each text; every text has at least one."""
     texts, points = (batch.data, batch.starts, batch.ends), shingling.points.arrays
-    how, space = walking(shingling), scratch(shingling)
     offsets = np.zeros(len(batch) + 1, np.int64)
-    _count_shingles(texts, points, how, space, offsets)
-    hashes = np.empty(int(offsets[-1]), np.uint64)
-    _fill_shingles(texts, points, how, space[0], hashes)
-    return Shingles(hashes, offsets)
+    # Room for as many as there could be: pages that are never written take no memory, and texts are walked once.
+    room = batch.n_bytes if shingling.by_char else batch.n_bytes // 2
+    hashes = np.empty(int(room.sum()) + len(batch) + LANES, np.uint64)
+    total = _fill_shingles(texts, points, walking(shingling), scratch(shingling)[0], (hashes, offsets))
+    return Shingles(hashes[:total], offsets)
 
 
 def shingle_set(batch: TextBatch, shingling: Shingling) -> Shingles:
@@ -133,22 +133,9 @@ def warm() -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_shingles(texts, points, how, space, offsets):  # type: ignore[no-untyped-def]
+def _fill_shingles(texts, points, how, tokens, out):  # type: ignore[no-untyped-def]
     data, starts, ends = texts
-    walk = np.zeros(WALK, np.uint64)
-    for doc in range(len(starts)):
-        text = (data, starts[doc], ends[doc])
-        walk[:] = _ZERO
-        walk[AT] = np.uint64(starts[doc])
-        total = advance(text, points, how, space, walk)
-        while np.int64(walk[AT]) < ends[doc]:
-            total += advance(text, points, how, space, walk)
-        offsets[doc + 1] = offsets[doc] + total
-
-
-@numba.njit(nogil=True, cache=True)
-def _fill_shingles(texts, points, how, tokens, hashes):  # type: ignore[no-untyped-def]
-    data, starts, ends = texts
+    hashes, offsets = out
     walk = np.zeros(WALK, np.uint64)
     total = np.int64(0)
     for doc in range(len(starts)):
@@ -158,6 +145,8 @@ def _fill_shingles(texts, points, how, tokens, hashes):  # type: ignore[no-untyp
         total += advance(text, points, how, (tokens, hashes[total:]), walk)
         while np.int64(walk[AT]) < ends[doc]:
             total += advance(text, points, how, (tokens, hashes[total:]), walk)
+        offsets[doc + 1] = total
+    return total
 
 
 @numba.njit(nogil=True, cache=True)
