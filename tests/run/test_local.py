@@ -35,6 +35,14 @@ def tasks_of(number: int, log: Path) -> list[Task]:
     return [Task(task_key("t", i), "t", count_calls, (str(log), i)) for i in range(number)]
 
 
+@pytest.mark.parametrize(("patience", "processes"), [(60.0, 1), (0.0, 2)])
+def test_a_second_worker_starts_when_tasks_have_waited(
+    ledger: Ledger, tmp_path: Path, patience: float, processes: int
+) -> None:
+    done = run(ledger, tasks_of(8, tmp_path / "log"), workers=2, patience=patience)
+    assert len({d.result["pid"] for d in done}) == processes
+
+
 def test_results_come_in_the_order_of_tasks_and_only_once(ledger: Ledger, tmp_path: Path) -> None:
     log = tmp_path / "log"
     tasks = tasks_of(7, log)

@@ -23,7 +23,7 @@ from tamis.curate.dedup.layout import Layout, Numbering
 from tamis.curate.dedup.minhash import MinhashDedup
 from tamis.curate.dedup.pairs import Resolved, merge_pairs
 from tamis.curate.dedup.rounds import blocks, compare_block, sieve_block
-from tamis.curate.dedup.sets import Sections, candidate_sets, members
+from tamis.curate.dedup.sets import HELD, Sections, candidate_sets, members
 from tamis.curate.dedup.sieve import Rule, sieve_batch
 from tamis.curate.dedup.signing import signature_records
 from tamis.run.ledger import task_key
@@ -47,7 +47,7 @@ class Flow:
         signature = stage.signature()
         order = Numbering.of(shards).order
         self.views = [shards[i] for i in order]
-        self.before = index.before([signature, [view.key for view in self.views]]) if index else ()
+        self.before = index.before(self.views, engine) if index else ()
         self.numbers = Numbering.of(shards, [one.rows for one in self.before])
         self.content = task_key(signature, [one.key for one in self.before], [view.key for view in self.views])
         self.share = engine.memory // max(1, engine.workers)
@@ -86,7 +86,7 @@ class Flow:
         identity = [stage.identity(), stage.keeper, width]
         tasks = [
             Task(
-                task_key(identity, view.key),
+                task_key("signatures", identity, view.key),
                 "minhash: signatures",
                 signature_records,
                 (view, stage, width),
@@ -96,9 +96,13 @@ class Flow:
         folders = [done.folder for done in self.engine.run(tasks)]
         return Layout(self.numbers, (*(one.folder for one in self.before), *folders), width == 0)
 
+    @property
+    def _range_bits(self) -> int:
+        return range_bits(self.numbers.total, range_size(self.share))
+
     def _buckets(self, layout: Layout, equal: Path) -> tuple[Path, ...]:
         size = range_size(self.share)
-        bits = range_bits(self.numbers.total, size)
+        bits = self._range_bits
         bands, _ = self.stage.banding
         tasks = [
             self._task(
@@ -140,52 +144,56 @@ class Flow:
         each = bands * MEMBER_BYTES + DOCUMENT_BYTES
         limit = min(self.share * 6 // 10, MOST_BATCH)
         weights = Weights(each, 0 if self.stage.verify == "none" else 8, limit)
+        # What buckets are called depends on the ranges they were found in: a run that goes on with more memory or less
+        # must not mix them.
+        cut = (limit, self._range_bits)
         memory = 5 * self.numbers.total + (64 << 20)
-        packed = self._one(self._task("batches", batches, (layout, parent, weights), limit, memory=memory))
+        packed = self._one(self._task("batches", batches, (layout, parent, weights), cut, memory=memory))
         giants, count = packed.result["giants"], packed.result["batches"]
         sections, chains = Sections(parent, packed.folder), []
         if giants:
             half = replace(weights, limit=limit // 2)
             plan = ((parent, packed.folder), (giants, count, half))
-            cut = self._one(self._task("blocks", blocks, (layout, *plan), limit, memory=memory))
-            sections, chains = replace(sections, blocks=cut.folder), cut.result["chains"]
+            made = self._one(self._task("blocks", blocks, (layout, *plan), cut, memory=memory))
+            sections, chains = replace(sections, blocks=made.folder), made.result["chains"]
         split = [
-            self._task("members", members, (layout, folder, sections), limit, folder.name, memory=4 * layout.bases[-1])
+            self._task("members", members, (layout, folder, sections), cut, folder.name, memory=4 * layout.bases[-1])
             for folder in buckets
         ]
-        sources = (self._sets(layout, sections, limit), [done.folder for done in self.engine.run(split)])
+        sources = (self._sets(layout, sections, cut), [done.folder for done in self.engine.run(split)])
         rule = Rule(float(self.stage.threshold), self.stage.bucket_limit, self.stage.verify, layout.n_fixed)
         tasks = [
-            self._task("sieve", sieve_batch, (sources, section, rule), limit, section, memory=limit * 3 // 2)
+            self._task("sieve", sieve_batch, (sources, section, rule), cut, section, memory=limit * 3 // 2)
             for section in range(count)
             if section not in set(giants)
         ]
-        done = [*self.engine.run(tasks), *self._rounds(sources, chains, rule, limit)]
+        done = [*self.engine.run(tasks), *self._rounds(sources, chains, rule, cut)]
         self.notes["bucket_overflow"] = sum(one.result["overflow"] for one in done)
         self.notes["comparisons"] = sum(one.result["compared"] for one in done)
         folders = [one.folder for one in done if one.result["removed"]]
-        return self._one(self._task("pairs", merge_pairs, (folders, layout.bases), limit)).folder
+        return self._one(self._task("pairs", merge_pairs, (folders, layout.bases), cut)).folder
 
-    def _sets(self, layout: Layout, sections: Sections, limit: int) -> list[Path]:
+    def _sets(self, layout: Layout, sections: Sections, cut: tuple[int, int]) -> list[Path]:
         shingling = None if self.stage.verify == "none" else self.stage.hasher().shingling
-        first = len(self.before)
+        first, room = len(self.before), min(HELD, self.share // 4)
         tasks = [
-            self._task("sets", index_sets, ((one.folder, layout.bases[i], one.rows), sections), limit, i)
+            self._task("sets", index_sets, ((one.folder, layout.bases[i], one.rows), sections, room), cut, i)
             for i, one in enumerate(self.before)
         ] + [
             self._task(
                 "sets",
                 candidate_sets,
-                (view, shingling, (layout.folders[first + i], layout.bases[first + i]), sections),
-                limit,
+                (view, shingling, (layout.folders[first + i], layout.bases[first + i]), sections, room),
+                cut,
                 first + i,
             )
             for i, view in enumerate(self.views)
         ]
         return [done.folder for done in self.engine.run(tasks)]
 
-    def _rounds(self, sources: Any, chains: list[list[int]], rule: Rule, limit: int) -> list[Done]:
+    def _rounds(self, sources: Any, chains: list[list[int]], rule: Rule, cut: tuple[int, int]) -> list[Done]:
         """Sieve the blocks of large components round by round; see ``tamis.curate.dedup.rounds``."""
+        limit = cut[0]
         sieved: dict[int, Done] = {}
         compared: dict[int, list[Done]] = {section: [] for chain in chains for section in chain}
         for turn in range(max(map(len, chains), default=0)):
@@ -195,7 +203,7 @@ class Flow:
                 better = [sieved[section].folder for section in chain[:turn]]
                 mine = [one.folder for one in compared[chain[turn]]]
                 args = (sources, chain[turn], (better, mine), rule)
-                tasks.append(self._task("sieve", sieve_block, args, limit, chain[turn], memory=limit))
+                tasks.append(self._task("sieve", sieve_block, args, cut, chain[turn], memory=limit))
             sieved.update(zip(now, self.engine.run(tasks), strict=True))
             later = [(chain[turn], section) for chain in chains for section in chain[turn + 1 :]]
             tasks = [
@@ -203,7 +211,7 @@ class Flow:
                     "rounds",
                     compare_block,
                     (sources, section, (sieved[best].folder, [one.folder for one in compared[section]]), rule),
-                    limit,
+                    cut,
                     best,
                     section,
                     memory=limit * 3 // 2,

@@ -19,12 +19,13 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
+import xxhash
 
 from tamis.curate.dedup.components import read_parent
 from tamis.curate.dedup.keeper import Keeper
 from tamis.curate.dedup.layout import NONE
 from tamis.curate.dedup.minhash import MinhashDedup
-from tamis.curate.dedup.records import Facts, RecordWriter
+from tamis.curate.dedup.records import Facts, RecordWriter, hashes64
 from tamis.curate.dedup.sets import Sections, SetWriter, entries_of
 from tamis.errors import InputError, OutputError, UsageError
 from tamis.run.ledger import task_key
@@ -58,10 +59,18 @@ class Index:
     generations: list[dict[str, Any]] = field(default_factory=list)
     _own: str = ""
 
-    def before(self, content: list[Any]) -> tuple[Stored, ...]:
-        """Return the shards that a run over ``content`` compares with: all, or those older than its own."""
+    def before(self, views: Sequence[ShardView], engine: Engine) -> tuple[Stored, ...]:
+        """Return the shards that a run over these documents compares with: all, or those older than its own.
+
+        A corpus is known again by its ids and texts alone: not by its shards, the version of tamis or the threshold.
+        Else repeating a run after an update would find every document of it in the index, and drop it.
+        """
+        tasks = [Task(task_key("index content", view.key), "minhash: index", content_sum, (view,)) for view in views]
+        total = sum(done.result["sum"] for done in engine.run(tasks)) % (1 << 64)
+        content = [sum(view.rows for view in views), total]
         for count in range(len(self.generations) + 1):
-            self._own = task_key("generation", content, [one["key"] for one in self.generations[:count]])
+            older = [one["key"] for one in self.generations[:count]]
+            self._own = xxhash.xxh3_128_hexdigest(orjson.dumps([content, older]))
             if count < len(self.generations) and self.generations[count]["key"] == self._own:
                 return self._stored(count)
         return self._stored(len(self.generations))
@@ -174,6 +183,16 @@ def read_index(folder: str) -> Index:
     return index
 
 
+def content_sum(view: ShardView, out: Path) -> dict[str, Any]:
+    """Return the sum of a hash of every document, modulo 2**64: the same however documents lie in shards; a task."""
+    total = 0
+    for table in view.batches(["id", "text"]):
+        ids, texts = hashes64(table.column("id")), hashes64(table.column("text"))
+        mixed = (ids ^ (texts >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15) + texts
+        total += int((mixed ^ (mixed >> np.uint64(29))).sum())
+    return {"sum": total % (1 << 64)}
+
+
 def check_files(folder: Path, files: dict[str, dict[str, Any]], out: Path) -> dict[str, Any]:
     """Compare files with their hashes; a task. Raises InputError naming the first that differs."""
     for name, entry in files.items():
@@ -218,7 +237,7 @@ def index_records(view: ShardView, stage: MinhashDedup, removed: Path, out: Path
     return {"rows": int(stays.sum())}
 
 
-def index_sets(where: tuple[Path, int, int], sections: Sections, out: Path) -> dict[str, Any]:
+def index_sets(where: tuple[Path, int, int], sections: Sections, room: int, out: Path) -> dict[str, Any]:
     """Write entries and sets of the documents of one shard of an index that share a bucket with another document."""
     from tamis.curate.dedup.greedy import gather
 
@@ -233,7 +252,7 @@ def index_sets(where: tuple[Path, int, int], sections: Sections, out: Path) -> d
     hashes = np.empty(int(sizes.sum()), np.uint64)
     stored = np.fromfile(folder / "sets.bin", np.uint64)
     gather(stored, offsets, (rows, np.cumsum(sizes) - sizes), hashes)
-    writer = SetWriter(out)
+    writer = SetWriter(out, room)
     writer.add(entries, section, hashes)
     writer.finish()
     return {"sets": len(rows)}

@@ -22,7 +22,7 @@ ENTRY: Final = np.dtype([("record", RECORD), ("doc", "<u4"), ("root", "<u4"), ("
 """One document of a section: its record, number, component, and how many shingles it has."""
 
 HELD: Final = 64 << 20
-"""Bytes of sets that are held before they are sorted by section and written."""
+"""Bytes of sets that are held, where there is memory for them, before they are sorted by section and written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Section(NamedTuple):
 class SetWriter:
     """Writes entries and sets, grouped by section in runs of bounded size."""
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
+    def __init__(self, out: Path, room: int = HELD) -> None:
+        self._out, self._room = out, room
         self._entries = (out / "entries.bin").open("wb")
         self._hashes = (out / "hashes.bin").open("wb")
         self._held: list[tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.uint64]]] = []
@@ -74,7 +74,7 @@ class SetWriter:
         self._held.append((entries, sections, hashes))
         self._bytes += entries.nbytes + hashes.nbytes
         self.sets += len(entries)
-        if self._bytes >= HELD:
+        if self._bytes >= self._room:
             self._flush()
 
     def finish(self) -> None:
@@ -119,19 +119,20 @@ def entries_of(folder: Path, rows: NDArray[np.int64], base: int, roots: NDArray[
 
 
 def candidate_sets(
-    view: ShardView, shingling: Shingling | None, where: tuple[Path, int], sections: Sections, out: Path
+    view: ShardView, shingling: Shingling | None, where: tuple[Path, int], sections: Sections, room: int, out: Path
 ) -> dict[str, Any]:
     """Write entries and sets of the documents of one shard that share a bucket with another document.
 
     The text is read again for these rows only: storing the shingles of all rows in the first pass takes longer and
-    several times the disk. Without a ``shingling`` sets are empty. ``where`` is the record folder and its first number.
+    several times the disk. Without a ``shingling`` sets are empty. ``where`` is the record folder and its first number,
+    ``room`` the bytes of sets to hold.
     """
     folder, base = where
     roots = read_parent(sections.parent, base, base + view.rows)
     rows = np.flatnonzero(roots != NONE)
     section = sections.of(rows + base, roots[rows])
     entries = entries_of(folder, rows, base, roots[rows])
-    writer = SetWriter(out)
+    writer = SetWriter(out, room)
     if shingling is None:
         writer.add(entries, section, np.empty(0, np.uint64))
     else:

@@ -97,9 +97,13 @@ class Outcome:
 
 
 def apply(
-    stage: ReduceStage, shards: Sequence[MemoryShard], root: Path, memory: int = 1 << 30, known: Set[str] = frozenset()
+    stage: ReduceStage,
+    shards: Sequence[MemoryShard],
+    root: Path | HereEngine,
+    memory: int = 1 << 30,
+    known: Set[str] = frozenset(),
 ) -> Outcome:
-    done = stage.reduce(shards, HereEngine(root, memory))
+    done = stage.reduce(shards, root if isinstance(root, HereEngine) else HereEngine(root, memory))
     assert len(done) == len(shards)
     removed: dict[str, tuple[str, float]] = {}
     notes: dict[str, int] = {}

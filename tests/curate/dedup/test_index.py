@@ -90,6 +90,21 @@ def test_a_repeated_run_gives_the_same_again(dedup: Dedup, tmp_path: Path) -> No
     assert (tmp_path / "seen" / "index.json").read_bytes() == before
 
 
+def test_a_corpus_is_known_again_by_its_documents_alone(
+    dedup: Dedup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = MinhashDedup(index=str(tmp_path / "seen"))
+    known = {row["id"] for row in first()}
+    dedup(stage, first(), 2)
+    two = dedup_onto(dedup, stage, second(), known)
+    before = (tmp_path / "seen" / "index.json").read_bytes()
+    monkeypatch.setattr("tamis.run.ledger.code_version", lambda: "another version")
+    assert dedup(stage, first(), 3, seed=5).removed == {}
+    assert dedup_onto(dedup, stage, second(), known, count=4, seed=6).removed == two.removed
+    assert dedup(MinhashDedup(threshold=0.81, bands=21, rows=6, index=stage.index), first()).removed == {}
+    assert (tmp_path / "seen" / "index.json").read_bytes() == before
+
+
 def test_a_draft_of_a_killed_run_is_no_generation(dedup: Dedup, tmp_path: Path) -> None:
     stage = MinhashDedup(index=str(tmp_path / "seen"))
     dedup(stage, first())

@@ -1,7 +1,9 @@
 import json
 import random
 import re
+import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tamis.curate.dedup import MinhashDedup, bands, components, equal, flow
 from tamis.errors import UsageError
 from tamis.text.hashing import hash_text
 
-from .conftest import MemoryShard, Outcome, shards_of
+from .conftest import HereEngine, MemoryShard, Outcome, apply, shards_of
 
 Dedup = Callable[..., Outcome]
 Row = dict[str, Any]
@@ -112,6 +114,25 @@ def test_a_component_larger_than_memory_is_sieved_in_rounds(dedup: Dedup, seed: 
         rounds = dedup(stage, rows, 3, seed + 1, memory=memory)
         assert rounds.rows_by_id() == plain.rows_by_id()
         assert rounds.notes == plain.notes
+
+
+def test_going_on_with_other_ranges_mixes_no_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(5)
+    rows = [doc(f"id{i}", text) for i, text in enumerate(family(draw, [f"w{i}" for i in range(40)], 30))]
+    stage = MinhashDedup(bands=64, rows=2, shingle="word:1", threshold=0.95, bucket_limit=3)
+    shards = shards_of(rows, 2)
+    plain = apply(stage, shards, tmp_path / "plain")
+    engine = HereEngine(tmp_path / "rounds", 40_000)
+    stage.reduce(shards, engine)
+    # Killed in the rounds: what came after the fourth block is not there.
+    blocks = [place for place, done in enumerate(engine.finished.values()) if (done.folder / "begins.npy").exists()]
+    assert len(blocks) > 6
+    for key in list(engine.finished)[blocks[3] + 1 :]:
+        shutil.rmtree(engine.finished.pop(key).folder)
+    monkeypatch.setattr(flow, "range_bits", lambda total, size: 2)
+    again = apply(stage, shards, engine)
+    assert again.removed == plain.removed
+    assert again.notes == plain.notes
 
 
 def test_dropping_weak_links_changes_nothing_that_is_near(dedup: Dedup, monkeypatch: pytest.MonkeyPatch) -> None:
